@@ -1,0 +1,10 @@
+// Package docker holds the gateways as data: one folder a gateway, with its gateway.yaml and one template a profile,
+// and what is needed to make images: the upstream's Dockerfile and the builder of images from Debian packages.
+package docker
+
+import "embed"
+
+// Files is everything in this folder that a gatefault binary needs at run time.
+//
+//go:embed */gateway.yaml */*.tmpl upstream/Dockerfile debian-image.sh
+var Files embed.FS

@@ -1,0 +1,280 @@
+package scenarios
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gatefault/gatefault/upstream/fault"
+	"go.yaml.in/yaml/v4"
+)
+
+// MaxExplainWords bounds the explanation: a learner reads it at a glance.
+const MaxExplainWords = 120
+
+var (
+	idForm      = regexp.MustCompile(`^[a-z0-9]+([.-][a-z0-9]+)*$`)
+	nameForm    = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+	methodForm  = regexp.MustCompile(`^[A-Z]+$`)
+	headerForm  = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$") // token, RFC 9110 §5.6.2
+	headerValue = regexp.MustCompile(`^[\t\x20-\x7e]*$`)
+)
+
+// checker collects the mistakes of one file.
+type checker struct {
+	file string
+	doc  *yaml.Node
+	errs []error
+}
+
+// fail notes a mistake at the key that path leads to, such as "standard.0.cite", or at its nearest ancestor.
+func (c *checker) fail(path, format string, args ...any) {
+	c.errs = append(c.errs, fmt.Errorf("%s:%d: %s", c.file, c.line(path), fmt.Sprintf(format, args...)))
+}
+
+func (c *checker) need(path, value string) {
+	if strings.TrimSpace(value) == "" {
+		c.fail(path, "%s is missing or empty; write it", path)
+	}
+}
+
+func (c *checker) oneOf(path, value string, allowed []string) {
+	if !slices.Contains(allowed, value) {
+		c.fail(path, "%s is %q; it must be one of %s", path, value, strings.Join(allowed, ", "))
+	}
+}
+
+func (c *checker) line(path string) int {
+	node, line := c.doc, 1
+	if len(node.Content) > 0 {
+		node = node.Content[0]
+	}
+	for _, step := range strings.Split(path, ".") {
+		if node = child(node, step, &line); node == nil {
+			break
+		}
+	}
+	return line
+}
+
+// child goes one step down and notes the line of the key or item.
+func child(n *yaml.Node, step string, line *int) *yaml.Node {
+	if n.Kind == yaml.SequenceNode {
+		i, err := strconv.Atoi(step)
+		if err != nil || i < 0 || i >= len(n.Content) {
+			return nil
+		}
+		*line = n.Content[i].Line
+		return n.Content[i]
+	}
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == step {
+			*line = n.Content[i].Line
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+func (c *checker) scenario(s *Scenario, stem string) {
+	c.identity(s, stem)
+	c.fault(s)
+	c.request(s)
+	c.texts(s)
+	c.standard(s)
+	for i := range s.Pins {
+		c.pin(s, i)
+	}
+	c.signs(s)
+}
+
+func (c *checker) identity(s *Scenario, stem string) {
+	switch {
+	case s.ID == "":
+		c.fail("id", "id is missing; write id: %s", stem)
+	case s.ID != stem:
+		c.fail("id", "id is %q but the file is called %s.yaml; make them the same", s.ID, stem)
+	case !idForm.MatchString(s.ID):
+		c.fail("id", "id %q may only have small letters, digits, dots and dashes", s.ID)
+	}
+	c.need("title", s.Title)
+	c.oneOf("cause", string(s.Cause), texts(Causes()))
+	if (s.Cause == "none") != (s.Fault == "healthy") {
+		c.fail("cause", "cause none belongs to the fault healthy and to no other; name the cause of %s", s.Fault)
+	}
+}
+
+func (c *checker) fault(s *Scenario) {
+	c.oneOf("endpoint", string(s.Endpoint), []string{"http", "process", "memory"})
+	c.oneOf("evidence", s.Evidence, evidences())
+	if !nameForm.MatchString(s.Profile) {
+		c.fail("profile", "profile %q may only have small letters, digits and dashes", s.Profile)
+	}
+	f, err := fault.Find(s.Fault)
+	if err != nil {
+		c.fail("fault", "%s", err)
+		return
+	}
+	if _, err := f.Values(s.Params); err != nil {
+		c.fail("params", "%s", err)
+	}
+	if s.Evidence != string(f.Evidence) {
+		c.fail("evidence", "evidence is %q but %s proves itself by %s; write evidence: %[3]s", s.Evidence, f.Name, f.Evidence)
+	}
+	c.endpoint(s, f)
+}
+
+func (c *checker) endpoint(s *Scenario, f *fault.Fault) {
+	want := HTTPEndpoint
+	switch {
+	case f.Needing(fault.Memory):
+		want = MemoryEndpoint
+	case f.Needing(fault.Process):
+		want = ProcessEndpoint
+	}
+	if want != HTTPEndpoint && s.Endpoint != want {
+		c.fail("endpoint", "%s needs another endpoint than %q; write endpoint: %s", f.Name, s.Endpoint, want)
+	}
+	if f.Needing(fault.Memory) && !s.Exclusive {
+		c.fail("exclusive", "%s must run alone; write exclusive: true", f.Name)
+	}
+}
+
+func (c *checker) request(s *Scenario) {
+	r := s.Request
+	if !methodForm.MatchString(r.Method) {
+		c.fail("request.method", "method %q must be capital letters such as GET", r.Method)
+	}
+	if u, err := url.ParseRequestURI(r.Path); err != nil || !strings.HasPrefix(r.Path, "/") || u.Fragment != "" || strings.ContainsAny(r.Path, " \t\r\n") {
+		c.fail("request.path", "path %q must start with / and be a valid request target", r.Path)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		if !headerForm.MatchString(name) || !headerValue.MatchString(r.Headers[name]) {
+			c.fail("request.headers", "header %q: its name must be a token and its value printable ASCII", name)
+		}
+	}
+	c.duration("patience", s.Patience)
+	if t := s.Traffic; t != nil {
+		c.duration("traffic.over", t.Over)
+		if t.Requests < 2 || t.Requests > 1000 {
+			c.fail("traffic.requests", "traffic has %d requests; it takes 2 to 1000", t.Requests)
+		}
+	}
+}
+
+func (c *checker) duration(path string, d time.Duration) {
+	if d <= 0 || d > MaxPatience {
+		c.fail(path, "%s is %s; it must be more than 0s and at most %s", path, d, MaxPatience)
+	}
+}
+
+func (c *checker) texts(s *Scenario) {
+	c.need("explain", s.Explain)
+	if n := len(strings.Fields(s.Explain)); n > MaxExplainWords {
+		c.fail("explain", "explain has %d words; cut it to %d", n, MaxExplainWords)
+	}
+	if s.Error == "" || !slices.Contains(errorNames(), s.Error) {
+		c.fail("error", "error %q is no error type of RFC 9209 §2.3, nor none or passed%s", s.Error, orNearest(s.Error, errorNames()))
+	}
+	c.need("operator.symptom", s.Operator.Symptom)
+	c.need("operator.fix", s.Operator.Fix)
+	c.need("operator.prevention", s.Operator.Prevention)
+	if len(s.Operator.Checks) == 0 {
+		c.fail("operator.checks", "operator.checks is missing; list what to look at, in order")
+	}
+	for i, check := range s.Operator.Checks {
+		c.need(fmt.Sprintf("operator.checks.%d", i), check)
+	}
+}
+
+func orNearest(name string, candidates []string) string {
+	if near := Nearest(name, candidates); name != "" && len(near) > 0 {
+		return "; did you mean " + strings.Join(near, ", ") + "?"
+	}
+	return "; write one of them"
+}
+
+func (c *checker) standard(s *Scenario) {
+	if len(s.Standard) == 0 {
+		c.fail("standard", "standard is missing; list every outcome that the standards permit")
+	}
+	for i, e := range s.Standard {
+		at := fmt.Sprintf("standard.%d", i)
+		c.outcome(at, e.Outcome, e.Attempts)
+		c.failures(at, e.Failures, s.Traffic)
+		c.need(at+".why", e.Why)
+		c.need(at+".cite", e.Cite)
+	}
+}
+
+func (c *checker) outcome(at string, o Outcome, attempts int) {
+	if o.IsZero() {
+		c.fail(at+".outcome", "%s.outcome is missing; write for example `502 made`", at)
+	}
+	if attempts < 0 || attempts > 100 {
+		c.fail(at+".attempts", "%s.attempts is %d; it takes 1 to 100", at, attempts)
+	}
+}
+
+func (c *checker) failures(at string, share *Share, t *Traffic) {
+	switch {
+	case (share == nil) != (t == nil):
+		c.fail(at+".failures", "%s.failures and traffic go together; write both or none", at)
+	case share != nil && (share.Min < 0 || share.Max > 1 || share.Min > share.Max):
+		c.fail(at+".failures", "%s.failures must have 0 <= min <= max <= 1", at)
+	}
+}
+
+func (c *checker) pin(s *Scenario, i int) {
+	p, at := s.Pins[i], fmt.Sprintf("known.%d", i)
+	if !nameForm.MatchString(p.Gateway) {
+		c.fail(at+".gateway", "%s.gateway %q may only have small letters, digits and dashes", at, p.Gateway)
+	}
+	if err := p.checkVersions(); err != nil {
+		c.fail(at+".versions", "%s %s", at, err)
+	}
+	c.outcome(at, p.Outcome, p.Attempts)
+	c.failures(at, p.Failures, s.Traffic)
+	c.need(at+".why", p.Why)
+	if p.Cite == "" && p.Observed == "" {
+		c.fail(at, "%s has no cite; cite the manual or source, or write observed with the version instead of versions", at)
+	}
+	for j, q := range s.Pins[:i] {
+		if p.Gateway == q.Gateway && p.overlaps(q) {
+			c.fail(at, "%s and known.%d both speak of the same version of %s; make their versions apart", at, j, p.Gateway)
+		}
+	}
+}
+
+func (c *checker) signs(s *Scenario) {
+	for _, gateway := range slices.Sorted(maps.Keys(s.Signs)) {
+		at := "signs." + gateway
+		if !nameForm.MatchString(gateway) || len(s.Signs[gateway]) == 0 {
+			c.fail(at, "%s must name a gateway and list at least one pattern", at)
+		}
+		for _, pattern := range s.Signs[gateway] {
+			if re, err := regexp.Compile(pattern); err != nil {
+				c.fail(at, "%s: %q is no regular expression: %s", at, pattern, err)
+			} else if re.MatchString("") {
+				c.fail(at, "%s: %q fits the empty line, so every line; make it narrower", at, pattern)
+			}
+		}
+	}
+}
+
+func evidences() []string {
+	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.None})
+}
+
+func texts[T ~string](words []T) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return out
+}

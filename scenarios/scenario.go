@@ -1,0 +1,153 @@
+// Package scenarios is the catalogue of what can go wrong between a gateway and its upstream: which fault, what the
+// standards want the client to get, what each gateway is known to do instead, and what an operator sees and does.
+//
+// A scenario is one YAML file, named after its id. The built-in ones are embedded; see [Builtin] and [Catalogue.WithDir].
+package scenarios
+
+import (
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Cause is the documented reason behind a fault.
+type Cause string
+
+// Causes lists the causes a scenario may name; `none` belongs to the healthy scenario alone.
+func Causes() []Cause {
+	return []Cause{"overload", "crash", "dns", "firewall", "network", "timeout", "application-bug", "reuse", "tls",
+		"misconfiguration", "security-block", "cache", "protocol", "none"}
+}
+
+// EndpointKind says what serves the scenario's upstream address.
+type EndpointKind string
+
+// Kinds of endpoint.
+const (
+	HTTPEndpoint    EndpointKind = "http"    // the upstream itself
+	ProcessEndpoint EndpointKind = "process" // a child process that can be killed and stopped
+	MemoryEndpoint  EndpointKind = "memory"  // a child process in a container with a memory limit
+)
+
+// DefaultPatience is how long the client waits for the end of an answer when the file does not say.
+const DefaultPatience = 8 * time.Second
+
+// MaxPatience bounds the patience a file may ask for.
+const MaxPatience = 60 * time.Second
+
+// Scenario is a cause made concrete.
+type Scenario struct {
+	ID        string            `yaml:"id" json:"id" jsonschema:"the file's name without .yaml"`
+	Title     string            `yaml:"title" json:"title" jsonschema:"one line for a table"`
+	Cause     Cause             `yaml:"cause" json:"cause" jsonschema:"the documented reason behind the fault"`
+	Fault     string            `yaml:"fault" json:"fault,omitempty" jsonschema:"the fault to inject; default: the id"`
+	Params    map[string]string `yaml:"params" json:"params,omitempty" jsonschema:"the fault's parameters"`
+	Profile   string            `yaml:"profile" json:"profile,omitempty" jsonschema:"the gateway's configuration; default: plain"`
+	Endpoint  EndpointKind      `yaml:"endpoint" json:"endpoint,omitempty" jsonschema:"what serves the upstream address; default: http"`
+	Exclusive bool              `yaml:"exclusive" json:"exclusive,omitempty" jsonschema:"runs alone, after the others"`
+	Prime     bool              `yaml:"prime" json:"prime,omitempty" jsonschema:"one healthy request fills the gateway's connection pool first"`
+	Request   Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
+	Traffic   *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
+	Patience  time.Duration     `yaml:"patience" json:"patience,omitempty" jsonschema:"how long the client waits, at most 60s; default: 8s"`
+	Evidence  string            `yaml:"evidence" json:"evidence" jsonschema:"what proves that the fault fired"`
+	Explain   string            `yaml:"explain" json:"explain" jsonschema:"for a learner, at most 120 words"`
+	Error     string            `yaml:"error" json:"error" jsonschema:"the RFC 9209 error type, or none (healthy), or passed (the upstream's own answer)"`
+	Standard  []Expectation     `yaml:"standard" json:"standard" jsonschema:"every outcome that the standards permit"`
+	Pins      []Pin             `yaml:"known" json:"known,omitempty" jsonschema:"what products are known to do"`
+	// Signs are regular expressions over one line of a gateway's log. A gateway that logs nothing of the fault is absent.
+	Signs    map[string][]string `yaml:"signs" json:"signs,omitempty" jsonschema:"patterns of the gateway's log lines"`
+	Operator Operator            `yaml:"operator" json:"operator" jsonschema:"for the one on call"`
+
+	// Source is the file it was read from.
+	Source string `yaml:"-" json:"-"`
+}
+
+// Request is what the client sends through the gateway. Path follows the cell's own prefix.
+type Request struct {
+	Method  string            `yaml:"method" json:"method,omitempty" jsonschema:"default: GET"`
+	Path    string            `yaml:"path" json:"path,omitempty" jsonschema:"path and query; default: /"`
+	Headers map[string]string `yaml:"headers" json:"headers,omitempty"`
+	Body    string            `yaml:"body" json:"body,omitempty"`
+}
+
+// Traffic is open-loop load: Requests requests, evenly spread over Over, whatever the answers do.
+type Traffic struct {
+	Requests int           `yaml:"requests" json:"requests" jsonschema:"2 to 1000"`
+	Over     time.Duration `yaml:"over" json:"over" jsonschema:"time from the first request to the last, at most 60s"`
+}
+
+// Share bounds the failed part of the traffic's requests.
+type Share struct {
+	Min float64 `yaml:"min" json:"min" jsonschema:"0 to 1"`
+	Max float64 `yaml:"max" json:"max" jsonschema:"0 to 1"`
+}
+
+// Expectation is one outcome that the standards permit. With traffic it is the outcome of the failed requests.
+type Expectation struct {
+	Outcome  Outcome `yaml:"outcome" json:"outcome"`
+	Attempts int     `yaml:"attempts" json:"attempts,omitempty" jsonschema:"exact number of upstream attempts; absent: any"`
+	Failures *Share  `yaml:"failures" json:"failures,omitempty" jsonschema:"with traffic: how many requests fail"`
+	Why      string  `yaml:"why" json:"why"`
+	Cite     string  `yaml:"cite" json:"cite" jsonschema:"RFC and section"`
+}
+
+// Pin is what a product is known to do.
+type Pin struct {
+	Gateway  string  `yaml:"gateway" json:"gateway"`
+	Versions string  `yaml:"versions" json:"versions,omitempty" jsonschema:"a range such as >=2.6, <3.0, or *"`
+	Observed string  `yaml:"observed" json:"observed,omitempty" jsonschema:"instead of versions: the one version it was seen with"`
+	Outcome  Outcome `yaml:"outcome" json:"outcome"`
+	Attempts int     `yaml:"attempts" json:"attempts,omitempty" jsonschema:"exact number of upstream attempts; absent: any"`
+	Failures *Share  `yaml:"failures" json:"failures,omitempty" jsonschema:"with traffic: how many requests fail"`
+	Why      string  `yaml:"why" json:"why"`
+	Cite     string  `yaml:"cite" json:"cite,omitempty" jsonschema:"source function or manual; not needed with observed"`
+}
+
+// Operator is the runbook: what is seen, what to look at in which order, the cure, and how to keep it from coming back.
+type Operator struct {
+	Symptom    string   `yaml:"symptom" json:"symptom"`
+	Checks     []string `yaml:"checks" json:"checks" jsonschema:"in the order to try them"`
+	Fix        string   `yaml:"fix" json:"fix"`
+	Prevention string   `yaml:"prevention" json:"prevention"`
+}
+
+// Layer is the part of the fault's name before the dot.
+func (s *Scenario) Layer() string {
+	layer, _, _ := strings.Cut(s.Fault, ".")
+	return layer
+}
+
+// Permits finds the expectation of the standards that an outcome with that many upstream attempts meets.
+func (s *Scenario) Permits(o Outcome, attempts int) (Expectation, bool) {
+	for _, e := range s.Standard {
+		if e.Outcome == o && (e.Attempts == 0 || e.Attempts == attempts) {
+			return e, true
+		}
+	}
+	return Expectation{}, false
+}
+
+// SignsOf gives the compiled signs of a gateway; none when it logs nothing of the fault.
+func (s *Scenario) SignsOf(gateway string) []*regexp.Regexp {
+	var out []*regexp.Regexp
+	for _, pattern := range s.Signs[gateway] {
+		out = append(out, regexp.MustCompile(pattern)) // checked by the loader
+	}
+	return out
+}
+
+func (s *Scenario) fillDefaults() {
+	fill(&s.Fault, s.ID)
+	fill(&s.Profile, "plain")
+	fill(&s.Endpoint, HTTPEndpoint)
+	fill(&s.Request.Method, "GET")
+	fill(&s.Request.Path, "/")
+	fill(&s.Patience, DefaultPatience)
+}
+
+func fill[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

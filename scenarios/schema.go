@@ -1,0 +1,45 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/google/jsonschema-go/jsonschema"
+)
+
+// Schema gives the JSON Schema (draft 2020-12) of a scenario file, made from the Go type.
+func Schema() ([]byte, error) {
+	schema, err := fileSchema()
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(schema, "", "  ")
+}
+
+func fileSchema() (*jsonschema.Schema, error) {
+	s, err := jsonschema.For[Scenario](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
+		reflect.TypeFor[time.Duration](): {Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m))+$`},
+		reflect.TypeFor[Outcome]():       {Type: "string", Pattern: outcomePattern},
+		reflect.TypeFor[Cause]():         {Type: "string", Enum: anys(Causes())},
+		reflect.TypeFor[EndpointKind]():  {Type: "string", Enum: []any{HTTPEndpoint, ProcessEndpoint, MemoryEndpoint}},
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("make the schema of a scenario: %w", err)
+	}
+	s.Title = "gatefault scenario"
+	s.Properties["evidence"].Enum = anys(evidences())
+	s.Properties["error"].Enum = anys(errorNames())
+	return s, nil
+}
+
+const outcomePattern = `^([1-9][0-9]{2} (made|passed|truncated|silent|hang)|hang|closed|reset|raw|stream-reset)$`
+
+func anys[T ~string](words []T) []any {
+	out := make([]any, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return out
+}

@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/gatefault/gatefault/docker"
+)
+
+// buildScript is the name of the image builder in the docker folder.
+const buildScript = "debian-image.sh"
+
+// Build makes the image of a gateway from Debian packages, also when its tag exists, and tags it gatefault/<name>:<suite>.
+// An empty suite means the gateway's default one. No root rights and no base image are needed, but apt and dpkg are.
+func (e *Engine) Build(ctx context.Context, d *Definition, suite string) (Image, error) {
+	if suite == "" {
+		suite = d.Debian.Suite
+	}
+	if err := e.build(ctx, d, suite); err != nil {
+		return Image{}, fmt.Errorf("build %s from Debian packages of %s: %w", d.Name, suite, err)
+	}
+	return e.local(debianTag(d, suite))(ctx)
+}
+
+// build runs once for a tag, however many ask for it at the same time.
+func (e *Engine) build(ctx context.Context, d *Definition, suite string) error {
+	_, err, _ := e.builds.Do("build "+debianTag(d, suite), func() (any, error) {
+		e.progress(d.Name, "building from Debian packages of "+suite)
+		return nil, e.buildOnce(ctx, d, suite)
+	})
+	return err
+}
+
+func (e *Engine) buildOnce(ctx context.Context, d *Definition, suite string) (err error) {
+	scratch, err := scratchFolder()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	archive := filepath.Join(scratch, "root.tar")
+	if err := unpackDebian(ctx, scratch, archive, suite, d.Debian.Packages); err != nil {
+		return err
+	}
+	return e.importArchive(ctx, archive, debianTag(d, suite), []string{
+		"LABEL " + labelProject + "=image",
+		"LABEL " + labelBinary + "=" + d.Debian.Binary,
+		"ENV PATH=/usr/sbin:/usr/bin",
+	})
+}
+
+// unpackDebian runs the image builder; it writes the archive of the image's root file system.
+func unpackDebian(ctx context.Context, scratch, archive, suite string, packages []string) error {
+	script, err := docker.Files.ReadFile(buildScript)
+	if err != nil {
+		return fmt.Errorf("read the image builder: %w", err)
+	}
+	out, err := os.Create(archive)
+	if err != nil {
+		return fmt.Errorf("create the archive: %w", err)
+	}
+	defer out.Close()
+	var messages bytes.Buffer
+	cmd := exec.CommandContext(ctx, "bash", append([]string{"-s", "--", suite, scratch}, packages...)...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(script), out, &messages
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%w: %s", err, lastLines(messages.String(), 5))
+	}
+	return out.Close()
+}
+
+func (e *Engine) importArchive(ctx context.Context, archive, tag string, changes []string) error {
+	in, err := os.Open(archive)
+	if err != nil {
+		return fmt.Errorf("open the archive: %w", err)
+	}
+	defer in.Close()
+	answer, err := e.docker.ImageImport(ctx, client.ImageImportSource{Source: in, SourceName: "-"}, tag, client.ImageImportOptions{Changes: changes})
+	if err != nil {
+		return fmt.Errorf("import the archive: %w", err)
+	}
+	defer answer.Close()
+	return drainMessages(answer)
+}
+
+func lastLines(text string, n int) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], "\n")
+}

@@ -1,0 +1,162 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// pullTimeout bounds one pull: a registry that swallows packets must not hang a run.
+const pullTimeout = 5 * time.Minute
+
+// debianOverride before a suite's name in an image override asks for a build from that suite's packages.
+const debianOverride = "debian:"
+
+var suiteName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
+
+// Image is an image that the engine has.
+type Image struct {
+	// Ref is the tag it was found under.
+	Ref string
+	// ID is the engine's id of it, sha256:...
+	ID string
+
+	binary string // the program's name, when the image's label tells
+}
+
+// String is the tag and the shortened id.
+func (i Image) String() string {
+	_, digest, _ := strings.Cut(i.ID, ":")
+	return fmt.Sprintf("%s (%.12s)", i.Ref, digest)
+}
+
+// NoImageError tells why none of the ways to an image led anywhere.
+type NoImageError struct {
+	Gateway string
+	// Reasons has one error for each way that was tried, in order.
+	Reasons []error
+}
+
+// Error lists the reasons.
+func (e *NoImageError) Error() string {
+	return fmt.Sprintf("no image for %s: %v", e.Gateway, errors.Join(e.Reasons...))
+}
+
+// Unwrap makes [ErrNoImage] and the reasons findable.
+func (e *NoImageError) Unwrap() []error { return append([]error{ErrNoImage}, e.Reasons...) }
+
+// ErrNoImage is what every [NoImageError] wraps.
+var ErrNoImage = errors.New("no image")
+
+// Image finds an image for a gateway: a tag that is present; else the official image, pulled; else one built from Debian
+// packages. override names one way: a reference (used when present, else pulled) or debian:SUITE (built; a tag of an
+// earlier build is used again). The error is a [*NoImageError].
+func (e *Engine) Image(ctx context.Context, d *Definition, override string) (Image, error) {
+	var reasons []error
+	for _, step := range e.ladder(d, override) {
+		image, err := step(ctx)
+		if err == nil {
+			return image, nil
+		}
+		if ctx.Err() != nil {
+			return Image{}, fmt.Errorf("find an image for %s: %w", d.Name, err)
+		}
+		reasons = append(reasons, err)
+	}
+	return Image{}, &NoImageError{Gateway: d.Name, Reasons: reasons}
+}
+
+type rung func(context.Context) (Image, error)
+
+func (e *Engine) ladder(d *Definition, override string) []rung {
+	if suite, ok := strings.CutPrefix(override, debianOverride); ok {
+		return []rung{e.orBuilt(d, suite)}
+	}
+	if override != "" {
+		return []rung{e.orPulled(d, override)}
+	}
+	var steps []rung
+	for _, ref := range d.Images {
+		steps = append(steps, e.local(ref))
+	}
+	if len(d.Debian.Packages) > 0 {
+		steps = append(steps, e.local(debianTag(d, d.Debian.Suite)))
+	}
+	for _, ref := range d.Images {
+		steps = append(steps, e.pulled(d, ref))
+	}
+	return append(steps, e.orBuilt(d, d.Debian.Suite))
+}
+
+func (e *Engine) local(ref string) rung {
+	return func(ctx context.Context) (Image, error) {
+		found, err := e.docker.ImageInspect(ctx, ref)
+		if err != nil {
+			return Image{}, fmt.Errorf("local tag %s: %w", ref, err)
+		}
+		image := Image{Ref: ref, ID: found.ID}
+		if found.Config != nil {
+			image.binary = found.Config.Labels[labelBinary]
+		}
+		return image, nil
+	}
+}
+
+func (e *Engine) pulled(d *Definition, ref string) rung {
+	return func(ctx context.Context) (Image, error) {
+		e.progress(d.Name, "pulling "+ref)
+		if err := e.pull(ctx, ref); err != nil {
+			return Image{}, fmt.Errorf("pull %s: %w", ref, err)
+		}
+		return e.local(ref)(ctx)
+	}
+}
+
+func (e *Engine) pull(ctx context.Context, ref string) error {
+	ctx, cancel := context.WithTimeout(ctx, pullTimeout)
+	defer cancel()
+	_, err, _ := e.builds.Do("pull "+ref, func() (any, error) {
+		answer, err := e.docker.ImagePull(ctx, ref, client.ImagePullOptions{})
+		if err != nil {
+			return nil, err
+		}
+		return nil, answer.Wait(ctx)
+	})
+	return err
+}
+
+func (e *Engine) orPulled(d *Definition, ref string) rung {
+	return func(ctx context.Context) (Image, error) {
+		if image, err := e.local(ref)(ctx); err == nil {
+			return image, nil
+		}
+		return e.pulled(d, ref)(ctx)
+	}
+}
+
+func (e *Engine) orBuilt(d *Definition, suite string) rung {
+	return func(ctx context.Context) (Image, error) {
+		if len(d.Debian.Packages) == 0 {
+			return Image{}, fmt.Errorf("build from Debian packages: %s names no packages", d.Name)
+		}
+		if !suiteName.MatchString(suite) {
+			return Image{}, fmt.Errorf("build from Debian packages: %q is no suite; write debian:trixie", suite)
+		}
+		tag := debianTag(d, suite)
+		if image, err := e.local(tag)(ctx); err == nil {
+			return image, nil
+		}
+		if err := e.build(ctx, d, suite); err != nil {
+			return Image{}, fmt.Errorf("build from Debian packages of %s: %w", suite, err)
+		}
+		return e.local(tag)(ctx)
+	}
+}
+
+// debianTag is the tag of an image built from Debian packages.
+func debianTag(d *Definition, suite string) string { return "gatefault/" + d.Name + ":" + suite }

@@ -1,0 +1,113 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+)
+
+// Swept counts what a sweep removed.
+type Swept struct {
+	Containers, Networks, Folders int
+}
+
+// Sweep removes the containers and networks that gatefault processes of this machine made and, being killed, did not
+// remove. What living owners have stays. Errors are joined; the sweep goes on after one.
+func (e *Engine) Sweep(ctx context.Context) (Swept, error) {
+	return e.sweep(ctx, func(o owner) bool { return o.deadTo(e.owner) })
+}
+
+// RemoveAll removes what this process itself has made through any engine object and has not removed yet: the last resort
+// when a run is interrupted.
+func (e *Engine) RemoveAll(ctx context.Context) (Swept, error) {
+	return e.sweep(ctx, func(o owner) bool { return o == e.owner })
+}
+
+func (e *Engine) sweep(ctx context.Context, doomed func(owner) bool) (Swept, error) {
+	var swept Swept
+	var failures []error
+	ours := make(client.Filters).Add("label", labelOwner)
+	containers, err := e.docker.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
+	failures = append(failures, err)
+	for _, c := range containers.Items {
+		if o, ok := parseOwner(c.Labels[labelOwner]); !ok || !doomed(o) {
+			continue
+		}
+		failures = append(failures, e.removeContainer(ctx, c.ID))
+		swept.Containers++
+	}
+	networks, err := e.docker.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
+	failures = append(failures, err)
+	for _, n := range networks.Items {
+		if o, ok := parseOwner(n.Labels[labelOwner]); !ok || !doomed(o) {
+			continue
+		}
+		failures = append(failures, e.removeNetwork(ctx, n.ID))
+		swept.Networks++
+	}
+	return swept, errors.Join(failures...)
+}
+
+// removeContainer kills and removes at once: nothing in our containers is worth a grace period.
+func (e *Engine) removeContainer(ctx context.Context, id string) error {
+	_, err := e.docker.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("remove container: %w", err)
+	}
+	return nil
+}
+
+func (e *Engine) removeNetwork(ctx context.Context, id string) error {
+	_, err := e.docker.NetworkRemove(ctx, id, client.NetworkRemoveOptions{})
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("remove network: %w", err)
+	}
+	return nil
+}
+
+const scratchPrefix = "gatefault-"
+
+// SweepFolders removes the temporary folders that killed gatefault processes of this machine left.
+func SweepFolders() (Swept, error) {
+	self, err := currentOwner()
+	if err != nil {
+		return Swept{}, err
+	}
+	folders, err := filepath.Glob(filepath.Join(os.TempDir(), scratchPrefix+"*"))
+	if err != nil {
+		return Swept{}, fmt.Errorf("sweep folders: %w", err)
+	}
+	var swept Swept
+	var failures []error
+	for _, folder := range folders {
+		text, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(folder), scratchPrefix), "_")
+		if o, ok := parseOwner(text); ok && o.deadTo(self) {
+			failures = append(failures, os.RemoveAll(folder))
+			swept.Folders++
+		}
+	}
+	return swept, errors.Join(failures...)
+}
+
+// scratchFolder makes a temporary folder that carries its owner's name. Others may enter but not list it: gateways that
+// start as root run their workers as another user.
+func scratchFolder() (string, error) {
+	self, err := currentOwner()
+	if err != nil {
+		return "", err
+	}
+	folder, err := os.MkdirTemp("", scratchPrefix+self.String()+"_*")
+	if err != nil {
+		return "", fmt.Errorf("make a scratch folder: %w", err)
+	}
+	if err := os.Chmod(folder, 0o711); err != nil {
+		return "", errors.Join(fmt.Errorf("open the scratch folder: %w", err), os.RemoveAll(folder))
+	}
+	return folder, nil
+}

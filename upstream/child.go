@@ -1,0 +1,312 @@
+package upstream
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gatefault/gatefault/upstream/process"
+)
+
+// order is what a parent tells the child that serves an endpoint.
+type order struct {
+	N        int             `json:"n"`
+	Listen   *EndpointConfig `json:"listen,omitempty"`
+	Conns    uint64          `json:"conns,omitempty"` // connection numbers go on from here
+	Plan     *Plan           `json:"plan,omitempty"`
+	Existing Existing        `json:"existing,omitempty"`
+}
+
+// report is what the child tells its parent.
+type report struct {
+	N     int    `json:"n,omitempty"` // the order that is done
+	Error string `json:"error,omitempty"`
+	Addr  string `json:"addr,omitempty"`
+	Kill  bool   `json:"kill,omitempty"` // asks to be killed
+	Event *Event `json:"event,omitempty"`
+}
+
+// childSide is the child's end of the talk with its parent.
+type childSide struct {
+	mu  sync.Mutex // guards out
+	out *json.Encoder
+}
+
+func (s *childSide) tell(r report) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.out.Encode(r) != nil {
+		os.Exit(1) // the parent is gone
+	}
+}
+
+func (s *childSide) askKill() error {
+	s.tell(report{Kill: true})
+	return nil
+}
+
+// ServeChild must be the first call of main, or of TestMain, of every program that opens process endpoints: the
+// upstream starts the program again to serve them. In such a child it never returns.
+func ServeChild() {
+	if !process.IsChild() {
+		return
+	}
+	_ = process.OfferToOOMKiller()
+	if err := serveChild(os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// serveChild ends when the parent closes our input.
+func serveChild(in io.Reader, out io.Writer) error {
+	u, err := New(Options{JournalSize: 1024})
+	if err != nil {
+		return err
+	}
+	u.child = &childSide{out: json.NewEncoder(out)}
+	u.journal.forward = func(e Event) { u.child.tell(report{Event: &e}) }
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var o order
+		if err := json.Unmarshal(lines.Bytes(), &o); err != nil {
+			return err
+		}
+		u.child.tell(u.obey(o))
+	}
+	return u.Close()
+}
+
+func (u *Upstream) obey(o order) report {
+	r := report{N: o.N}
+	var err error
+	if o.Listen != nil {
+		u.conns.Store(o.Conns)
+		var ep *Endpoint
+		if ep, err = u.Listen(*o.Listen); err == nil {
+			r.Addr = ep.Addr().String()
+		}
+	}
+	if o.Plan != nil && err == nil {
+		err = u.obeyPlan(*o.Plan, o.Existing)
+	}
+	if err != nil {
+		r.Error = err.Error()
+	}
+	return r
+}
+
+// obeyPlan takes a plan that the parent has checked; what needs the parent is marked as able.
+func (u *Upstream) obeyPlan(p Plan, existing Existing) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	c, err := p.compile(time.Now())
+	if err != nil {
+		return err
+	}
+	for _, ep := range u.Endpoints() {
+		ep.changing.Lock()
+		c.first = u.conns.Load()
+		ep.plan.Store(c)
+		err = errors.Join(err, ep.server.apply(ctx, c, existing))
+		ep.changing.Unlock()
+	}
+	return err
+}
+
+// eatMemory allocates and touches memory until the kernel ends this process, or 16 GiB are gone.
+func eatMemory() error {
+	const step, limit = 4 << 20, 16 << 30
+	var held [][]byte
+	for len(held) < limit/step {
+		b := make([]byte, step)
+		for i := 0; i < step; i += 4096 {
+			b[i] = 1
+		}
+		held = append(held, b)
+	}
+	return fmt.Errorf("ate %d bytes and was not killed", len(held)*step)
+}
+
+// childServer serves an endpoint by a child process.
+type childServer struct {
+	ep   *Endpoint
+	cfg  EndpointConfig
+	plan Plan // in force
+
+	child   *process.Child
+	address netip.AddrPort
+	replies chan report
+	n       int
+	stopped bool
+	refused bool
+}
+
+// startTimeout bounds how long a child may take to listen.
+const startTimeout = 10 * time.Second
+
+func startProcess(ep *Endpoint) (server, error) {
+	s := &childServer{ep: ep, cfg: ep.cfg}
+	s.cfg.Kind = HTTP
+	if err := s.spawn(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// spawn starts a child and makes it listen.
+func (s *childServer) spawn() error {
+	replies := make(chan report, 1)
+	child, err := process.Start(process.Options{
+		Path:    s.ep.up.opts.Executable,
+		Receive: func(line []byte) { s.receive(line, replies) },
+		Exited:  func(e process.Exit) { s.exited(e, replies) },
+		Stderr:  os.Stderr,
+	})
+	if err != nil {
+		return err
+	}
+	s.child, s.replies = child, replies
+	if s.cfg.ID == "" {
+		s.cfg.ID = s.ep.cfg.ID
+	}
+	r, err := s.tell(order{Listen: &s.cfg, Conns: s.ep.up.conns.Load(), Plan: &s.plan})
+	if err != nil {
+		_ = child.Kill()
+		return fmt.Errorf("process endpoint %s: %w (the program must call upstream.ServeChild first of all)", s.cfg.Address, err)
+	}
+	s.address, err = netip.ParseAddrPort(r.Addr)
+	s.cfg.Address = r.Addr
+	s.ep.up.journal.Add(Event{Kind: ProcessRun, Endpoint: s.cfg.ID, Detail: fmt.Sprintf("process %d", child.PID())})
+	return err
+}
+
+// tell sends an order and awaits that it is done.
+func (s *childServer) tell(o order) (report, error) {
+	s.n++
+	o.N = s.n
+	if err := s.child.Send(o); err != nil {
+		return report{}, err
+	}
+	timeout := time.NewTimer(startTimeout)
+	defer timeout.Stop()
+	for {
+		select {
+		case r, ok := <-s.replies:
+			switch {
+			case !ok:
+				return r, errors.New("the serving process ended")
+			case r.N == o.N && r.Error != "":
+				return r, errors.New(r.Error)
+			case r.N == o.N:
+				return r, nil
+			}
+		case <-timeout.C:
+			return report{}, errors.New("the serving process does not answer")
+		}
+	}
+}
+
+// receive handles one message of the child; it runs on the child's goroutine.
+func (s *childServer) receive(line []byte, replies chan<- report) {
+	var r report
+	if err := json.Unmarshal(line, &r); err != nil {
+		s.ep.up.log.Warn("serving process", "says", string(line))
+		return
+	}
+	switch {
+	case r.Event != nil:
+		s.journal(*r.Event)
+	case r.Kill:
+		go func(c *process.Child) { _ = c.Kill() }(s.child)
+	default:
+		replies <- r
+	}
+}
+
+// journal copies an event of the child into our journal. Its connections count on in our numbers.
+func (s *childServer) journal(e Event) {
+	if e.Kind == PlanSet {
+		return
+	}
+	e.Seq, e.At = 0, 0
+	if e.Kind == Accepted {
+		s.ep.up.conns.Store(max(s.ep.up.conns.Load(), e.Conn))
+	}
+	if e.Kind == Requested {
+		s.ep.served.Add(1)
+	}
+	s.ep.up.journal.Add(e)
+}
+
+func (s *childServer) exited(e process.Exit, replies chan report) {
+	ev := Event{Kind: ProcessEnd, Endpoint: s.cfg.ID, How: e.Signal}
+	if e.OOM {
+		ev.Detail = "the kernel's out-of-memory killer ended it"
+	} else if e.Signal == "" {
+		ev.Detail = fmt.Sprintf("exit code %d", e.Code)
+	}
+	s.ep.up.journal.Add(ev)
+	close(replies)
+}
+
+func (s *childServer) addr() netip.AddrPort { return s.address }
+
+func (s *childServer) alive() bool {
+	select {
+	case <-s.child.Done():
+		return false
+	default:
+		return true
+	}
+}
+
+// apply hands the plan to the child, which is continued if stopped and started anew if dead.
+func (s *childServer) apply(_ context.Context, c *compiled, existing Existing) error {
+	s.plan = c.plan
+	if !s.alive() {
+		return s.spawn()
+	}
+	if s.stopped {
+		if err := s.resume(); err != nil {
+			return err
+		}
+	}
+	_, err := s.tell(order{Plan: &s.plan, Existing: existing})
+	return err
+}
+
+// refuse kills the process: nobody listens then, as after a crash.
+func (s *childServer) refuse() error { return s.child.Kill() }
+
+func (s *childServer) listen() error {
+	if s.alive() {
+		return nil
+	}
+	return s.spawn()
+}
+
+func (s *childServer) stop() error {
+	if err := s.child.Stop(); err != nil {
+		return err
+	}
+	s.stopped = true
+	s.ep.up.journal.Add(Event{Kind: Stopped, Endpoint: s.cfg.ID, How: "SIGSTOP", Fault: "process.pause"})
+	return nil
+}
+
+func (s *childServer) resume() error {
+	s.stopped = false
+	return s.child.Continue()
+}
+
+func (s *childServer) close() { _ = s.child.Quit(time.Second) }

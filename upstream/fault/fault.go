@@ -1,0 +1,146 @@
+// Package fault is the catalogue of what an upstream can do wrong. Each fault is one table entry: a name, a sentence,
+// its parameters and a wire script, or what it arms below the request.
+package fault
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/gatefault/gatefault/upstream/wire"
+)
+
+// Level says where a fault acts.
+type Level string
+
+// The levels, from the outside in.
+const (
+	Armed   Level = "armed"   // below HTTP: the whole endpoint is armed while the plan is in force
+	Accept  Level = "accept"  // at a new connection, before anything is read
+	Request Level = "request" // at a request whose head has been read
+)
+
+// Evidence says what proves that a fault fired.
+type Evidence string
+
+// Kinds of evidence.
+const (
+	Event  Evidence = "event"  // a journal event on a connection or request
+	Kernel Evidence = "kernel" // a firewall counter
+	Exit   Evidence = "exit"   // a wait status of the serving process
+	None   Evidence = "none"   // nothing is injected
+)
+
+// Need is something a fault wants from the machine.
+type Need string
+
+// What faults need.
+const (
+	NetAdmin Need = "net-admin" // CAP_NET_ADMIN over a network namespace of the upstream's own
+	Process  Need = "process"   // an endpoint served by a child process
+	Memory   Need = "memory"    // a memory limit on the upstream's container
+)
+
+// Arming names what an [Armed] fault does to the endpoint.
+type Arming string
+
+// Armings.
+const (
+	Refuse      Arming = "refuse"       // shut the listener, keep the port
+	DropSYN     Arming = "drop-syn"     // firewall: drop connection attempts
+	RejectReset Arming = "reject-reset" // firewall: answer with a TCP reset
+	RejectHost  Arming = "reject-host"  // firewall: ICMP host unreachable
+	RejectAdmin Arming = "reject-admin" // firewall: ICMP administratively prohibited
+	StopProcess Arming = "stop-process" // SIGSTOP to the serving process
+)
+
+// Handler serves one request in the way of a fault that needs logic.
+type Handler func(ctx context.Context, s *wire.Session) error
+
+// Fault is one entry of the catalogue.
+type Fault struct {
+	Name     string   // layer.event[-variant]
+	Doc      string   // one sentence, without the name
+	Level    Level    // where it acts
+	Params   []Param  // what can be tuned
+	Script   string   // the wire script's text, with ${param}; empty for armed faults and those with logic
+	Arm      Arming   // for armed faults
+	Evidence Evidence // what proves that it fired
+	Needs    []Need   // what it wants from the machine
+	// Incomplete says that the answer it sends is cut: a client that sees a complete message was deceived.
+	Incomplete bool
+	// New makes the handler of a fault that needs logic and state, once per plan rule.
+	New func(Values) Handler
+}
+
+// Layer is the part of the name before the dot.
+func (f *Fault) Layer() string {
+	layer, _, _ := strings.Cut(f.Name, ".")
+	return layer
+}
+
+// Needing tells whether the fault needs n.
+func (f *Fault) Needing(n Need) bool { return slices.Contains(f.Needs, n) }
+
+// Compile checks args and makes the fault's script; both results are nil for an armed fault.
+func (f *Fault) Compile(args Args) (wire.Script, Handler, error) {
+	vals, err := f.Values(args)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f.New != nil {
+		return nil, f.New(vals), nil
+	}
+	if f.Level == Armed || f.Script == "" {
+		return nil, nil, nil
+	}
+	sc, err := wire.Parse(vals.expand(f.Script))
+	if err != nil {
+		return nil, nil, fmt.Errorf("fault %s: %w", f.Name, err)
+	}
+	return sc, nil, nil
+}
+
+// expand puts the parameters into a script's text and leaves run-time names such as ${sentinel} alone.
+func (v Values) expand(script string) string {
+	return os.Expand(script, func(name string) string {
+		if val, ok := v[name]; ok {
+			return val.text
+		}
+		return "${" + name + "}"
+	})
+}
+
+// All lists the catalogue in the order of the layers.
+func All() []*Fault {
+	return slices.Concat(healthy, tcp, head, body, conn, process, load, app)
+}
+
+// Find gives the fault of that name; the error names the nearest ones.
+func Find(name string) (*Fault, error) {
+	all := All()
+	names := make([]string, len(all))
+	for i, f := range all {
+		if f.Name == name {
+			return f, nil
+		}
+		names[i] = f.Name
+	}
+	return nil, &UnknownError{Kind: "fault", Name: name, Nearest: Nearest(name, names)}
+}
+
+// UnknownError is the user's mistake of naming something that does not exist.
+type UnknownError struct {
+	Kind    string
+	Name    string
+	Nearest []string
+}
+
+func (e *UnknownError) Error() string {
+	if len(e.Nearest) == 0 {
+		return fmt.Sprintf("no %s is called %q", e.Kind, e.Name)
+	}
+	return fmt.Sprintf("no %s is called %q; did you mean %s?", e.Kind, e.Name, strings.Join(e.Nearest, ", "))
+}

@@ -1,0 +1,191 @@
+package firewall
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/binaryutil"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+)
+
+// builder adds the parts of one rule to a transaction.
+type builder struct {
+	conn *nftables.Conn
+	rule *Rule
+	err  error
+}
+
+// synRules counts, and then treats, the SYNs to ip and port. Evidence and
+// verdict are rules of their own: a full set ends its rule, and the verdict has
+// to hold all the same.
+func (b *builder) synRules(a Action, ip netip.Addr, port uint16) {
+	priority := nftables.ChainPriorityFilter
+	if a == Count {
+		priority = nftables.ChainPriorityRef(*priority - 1) // before any verdict
+	}
+	table := b.rule.f.table
+	chain := b.chain("", nftables.ChainHookInput, priority)
+	b.rule.set = attempts(table, b.rule.name)
+	b.err = b.conn.AddSet(b.rule.set, nil)
+	for _, v4 := range families(ip) {
+		match := join(tcpOver(v4), address(v4, destination, ip), portIs(destination, port), isSYN())
+		b.add(chain, match, []expr.Any{&expr.Counter{}}, countAttempt(v4, b.rule.set))
+		if a != Count {
+			b.add(chain, match, verdict(a))
+		}
+	}
+}
+
+// dropBetween drops what goes from one end of a connection to the other.
+func (b *builder) dropBetween(hook *nftables.ChainHook, suffix string, from, to netip.AddrPort) {
+	v4 := from.Addr().Is4()
+	b.add(b.chain(suffix, hook, nftables.ChainPriorityFilter),
+		tcpOver(v4),
+		address(v4, source, from.Addr()), portIs(source, from.Port()),
+		address(v4, destination, to.Addr()), portIs(destination, to.Port()),
+		[]expr.Any{&expr.Counter{}}, verdict(Drop))
+}
+
+func (b *builder) chain(suffix string, hook *nftables.ChainHook, priority *nftables.ChainPriority) *nftables.Chain {
+	c := b.conn.AddChain(&nftables.Chain{
+		Name: b.rule.name + suffix, Table: b.rule.f.table,
+		Type: nftables.ChainTypeFilter, Hooknum: hook, Priority: priority,
+	})
+	b.rule.chains = append(b.rule.chains, c)
+	return c
+}
+
+func (b *builder) add(chain *nftables.Chain, parts ...[]expr.Any) {
+	b.conn.AddRule(&nftables.Rule{Table: chain.Table, Chain: chain, Exprs: join(parts...)})
+}
+
+func join(parts ...[]expr.Any) []expr.Any {
+	var all []expr.Any
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// families tells which of IPv4 (true) and IPv6 (false) an address stands for.
+func families(ip netip.Addr) []bool {
+	if ip.IsUnspecified() {
+		return []bool{true, false}
+	}
+	return []bool{ip.Is4()}
+}
+
+// end is one end of a packet.
+type end int
+
+const (
+	source end = iota
+	destination
+)
+
+// tcpOver matches TCP over IPv4 or IPv6.
+func tcpOver(v4 bool) []expr.Any {
+	family := byte(unix.NFPROTO_IPV6)
+	if v4 {
+		family = unix.NFPROTO_IPV4
+	}
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, equal(family),
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, equal(unix.IPPROTO_TCP),
+	}
+}
+
+func equal(b ...byte) expr.Any { return &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: b} }
+
+// address matches the source or destination address; unspecified matches all.
+func address(v4 bool, e end, ip netip.Addr) []expr.Any {
+	if ip.IsUnspecified() {
+		return nil
+	}
+	return []expr.Any{loadAddress(v4, e, 1), equal(ip.AsSlice()...)}
+}
+
+// loadAddress reads an address out of an IPv4 (RFC 791 section 3.1) or IPv6
+// header (RFC 8200 section 3).
+func loadAddress(v4 bool, e end, register uint32) expr.Any {
+	offset, size := uint32(8), uint32(16)
+	if v4 {
+		offset, size = 12, 4
+	}
+	return &expr.Payload{
+		DestRegister: register, Base: expr.PayloadBaseNetworkHeader,
+		Offset: offset + uint32(e)*size, Len: size,
+	}
+}
+
+func portIs(e end, port uint16) []expr.Any {
+	return []expr.Any{loadPort(e, 1), equal(binary.BigEndian.AppendUint16(nil, port)...)}
+}
+
+func loadPort(e end, register uint32) expr.Any {
+	return &expr.Payload{
+		DestRegister: register, Base: expr.PayloadBaseTransportHeader,
+		Offset: uint32(e) * 2, Len: 2,
+	}
+}
+
+// isSYN matches the first packet of a connection: SYN without ACK, FIN or RST
+// (RFC 9293 section 3.1). Unlike a connection state it needs no conntrack.
+func isSYN() []expr.Any {
+	const fin, syn, rst, ack = 0x01, 0x02, 0x04, 0x10
+	return []expr.Any{
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{fin | syn | rst | ack}, Xor: []byte{0}},
+		equal(syn),
+	}
+}
+
+// attempts is the set that a rule's attempts go into. Its ID only has to be
+// unlike others within one transaction; given here it spares the library's
+// global counter, which two firewalls would race for.
+func attempts(table *nftables.Table, name string) *nftables.Set {
+	return &nftables.Set{
+		Table: table, ID: 1, Name: name, Size: MaxAttempts,
+		Dynamic: true, Concatenation: true, KeyByteOrder: binaryutil.BigEndian,
+		KeyType: nftables.MustConcatSetType(nftables.TypeIP6Addr, nftables.TypeInetService),
+	}
+}
+
+// countAttempt adds source address and port to the set. IPv4 addresses take
+// their IPv4-mapped form (RFC 4291 section 2.5.5.2), so one set serves both.
+func countAttempt(v4 bool, set *nftables.Set) []expr.Any {
+	// The 4-byte registers that follow one another from NFT_REG32_00: four for
+	// the address, one for the port.
+	const key, keyPort = unix.NFT_REG32_00, unix.NFT_REG32_00 + 4
+	add := []expr.Any{
+		loadPort(source, keyPort),
+		&expr.Dynset{SrcRegKey: key, SetName: set.Name, SetID: set.ID, Operation: unix.NFT_DYNSET_OP_ADD},
+	}
+	if !v4 {
+		return append([]expr.Any{loadAddress(false, source, key)}, add...)
+	}
+	mapped := []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}
+	return append([]expr.Any{
+		&expr.Immediate{Register: key, Data: mapped}, loadAddress(true, source, key+3),
+	}, add...)
+}
+
+func verdict(a Action) []expr.Any {
+	switch a {
+	case RejectReset:
+		return []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_TCP_RST}}
+	case RejectHost:
+		return unreachable(unix.NFT_REJECT_ICMPX_HOST_UNREACH)
+	case RejectAdmin:
+		return unreachable(unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED)
+	default:
+		return []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}
+	}
+}
+
+// unreachable answers by ICMP or ICMPv6, whichever the packet came over.
+func unreachable(code uint8) []expr.Any {
+	return []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: code}}
+}

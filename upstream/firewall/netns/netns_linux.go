@@ -1,0 +1,85 @@
+package netns
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// grace is the time a re-executed program has, after its context ended, to clean up.
+const grace = 10 * time.Second
+
+// Command prepares a program to run in a new network namespace, which holds
+// nothing but a loopback interface that is down (see [LoopbackUp]).
+//
+// An unprivileged caller gets a new user namespace around it. There the program
+// keeps its user and group, and may administer the network and listen below
+// port 1024, as may the programs that it starts. Where the system forbids this,
+// starting the command fails with an error that [os.IsPermission] knows.
+func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.SysProcAttr = attributes(os.Geteuid(), os.Getegid())
+	return cmd
+}
+
+func attributes(uid, gid int) *syscall.SysProcAttr {
+	if uid == 0 {
+		return &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET}
+	}
+	return &syscall.SysProcAttr{
+		Cloneflags:  unix.CLONE_NEWNET | unix.CLONE_NEWUSER,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: uid, HostID: uid, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: gid, HostID: gid, Size: 1}},
+		AmbientCaps: []uintptr{unix.CAP_NET_ADMIN, unix.CAP_NET_BIND_SERVICE},
+	}
+}
+
+// Reexec prepares the running program to run again with the same arguments,
+// standard streams and environment, in a namespace as [Command] makes. The
+// variables in env ("KEY=value") are added; one of them has to tell the new
+// process that it is there already. When ctx ends, the new process gets SIGTERM
+// and 10 seconds to clean up.
+func Reexec(ctx context.Context, env ...string) *exec.Cmd {
+	cmd := Command(ctx, "/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
+	cmd.WaitDelay = grace
+	return cmd
+}
+
+// LoopbackUp brings up the loopback interface of this process's network
+// namespace, which gives it 127.0.0.0/8 and ::1.
+func LoopbackUp() error {
+	if err := setUp("lo"); err != nil {
+		return fmt.Errorf("bring up the loopback interface: %w", err)
+	}
+	return nil
+}
+
+func setUp(name string) error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return err
+	}
+	if err := unix.IoctlIfreq(fd, unix.SIOCGIFFLAGS, request); err != nil {
+		return err
+	}
+	request.SetUint16(request.Uint16() | unix.IFF_UP)
+	return unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, request)
+}
+
+// ID names the network namespace of this process, so that two processes can
+// tell whether they share one.
+func ID() (string, error) { return os.Readlink("/proc/self/ns/net") }

@@ -1,0 +1,31 @@
+//go:build !linux
+
+package netns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+)
+
+func unsupported() error {
+	return fmt.Errorf("network namespaces need Linux, and this is %s: %w", runtime.GOOS, errors.ErrUnsupported)
+}
+
+// Command returns a command that fails to start with [errors.ErrUnsupported].
+func Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Err = unsupported()
+	return cmd
+}
+
+// Reexec returns a command that fails to start with [errors.ErrUnsupported].
+func Reexec(ctx context.Context, _ ...string) *exec.Cmd { return Command(ctx, "") }
+
+// LoopbackUp fails with [errors.ErrUnsupported].
+func LoopbackUp() error { return unsupported() }
+
+// ID fails with [errors.ErrUnsupported].
+func ID() (string, error) { return "", unsupported() }

@@ -1,0 +1,158 @@
+package upstream
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// EventKind says what a journal event tells.
+type EventKind string
+
+// Kinds of events.
+const (
+	Accepted   EventKind = "accept"      // a connection was accepted
+	Requested  EventKind = "request"     // a request's head was read and the plan decided; for healthy ones, the answer is out
+	SentBytes  EventKind = "sent"        // a fault's script sent a run of bytes
+	PeerClosed EventKind = "peer-closed" // the peer's FIN or RST was seen while a script waited
+	Closed     EventKind = "close"       // a connection is over
+	PlanSet    EventKind = "plan"        // the endpoint's plan changed
+	KernelSaw  EventKind = "kernel"      // what the kernel counted while an endpoint was armed
+	ProcessEnd EventKind = "exit"        // the serving process ended
+	ProcessRun EventKind = "start"       // the serving process started
+	Stopped    EventKind = "stopped"     // the serving process is stopped, as its wait status says
+	Failed     EventKind = "failed"      // a fault could not do what it should
+)
+
+// Event is one line of the journal. Fields that say nothing of a kind are left out.
+type Event struct {
+	Seq      uint64        `json:"seq"`
+	At       time.Duration `json:"at"` // nanoseconds since the upstream started, monotonic
+	Kind     EventKind     `json:"kind"`
+	Endpoint string        `json:"endpoint"`
+	Conn     uint64        `json:"conn,omitempty"`    // connection number, from 1
+	Request  int           `json:"request,omitempty"` // request number on the connection, from 1
+	Remote   string        `json:"remote,omitempty"`
+	Method   string        `json:"method,omitempty"`
+	Target   string        `json:"target,omitempty"`
+	Fault    string        `json:"fault,omitempty"`
+	Rule     int           `json:"rule,omitempty"` // number of the plan's rule that decided, from 1
+	Status   int           `json:"status,omitempty"`
+	Bytes    int64         `json:"bytes,omitempty"`
+	Sample   []byte        `json:"sample,omitempty"` // the first bytes of a run
+	By       string        `json:"by,omitempty"`     // us or peer
+	How      string        `json:"how,omitempty"`    // fin, rst, aborted, signal name
+	Packets  uint64        `json:"packets,omitempty"`
+	Attempts int           `json:"attempts,omitempty"` // distinct source address and port
+	Detail   string        `json:"detail,omitempty"`
+}
+
+// Journal keeps the last events in a ring of fixed size.
+type Journal struct {
+	start  time.Time
+	notify chan struct{} // closed and replaced when events arrive and someone waits
+	// forward, if set before use, takes the events instead: a child process hands them to its parent.
+	forward func(Event)
+
+	mu      sync.Mutex // guards what follows
+	ring    []Event
+	last    uint64 // the newest event's Seq
+	waiting bool
+}
+
+func newJournal(size int, start time.Time) *Journal {
+	return &Journal{start: start, ring: make([]Event, size), notify: make(chan struct{})}
+}
+
+// Add appends e with the next sequence number and, unless it has one, the time.
+func (j *Journal) Add(e Event) {
+	if e.At == 0 {
+		e.At = time.Since(j.start)
+	}
+	if j.forward != nil {
+		j.forward(e)
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.last++
+	e.Seq = j.last
+	j.ring[e.Seq%uint64(len(j.ring))] = e
+	if j.waiting {
+		close(j.notify)
+		j.notify, j.waiting = make(chan struct{}), false
+	}
+}
+
+// Filter chooses events; a zero field chooses all.
+type Filter struct {
+	Endpoint string
+	Contains string // part of the request's target
+	Kind     EventKind
+}
+
+func (f Filter) match(e *Event) bool {
+	return (f.Endpoint == "" || e.Endpoint == f.Endpoint) &&
+		(f.Kind == "" || e.Kind == f.Kind) &&
+		(f.Contains == "" || strings.Contains(e.Target, f.Contains))
+}
+
+// Page is a part of the journal.
+type Page struct {
+	Events []Event `json:"events"`
+	Next   uint64  `json:"next"` // ask for events after this one next
+	// Lost counts events that were asked for and have left the ring already.
+	Lost uint64 `json:"lost,omitempty"`
+}
+
+// After gives up to limit events that match f and are newer than seq.
+func (j *Journal) After(seq uint64, f Filter, limit int) Page {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	page := Page{Events: []Event{}, Next: seq}
+	if oldest := j.oldest(); seq+1 < oldest {
+		page.Lost = oldest - seq - 1
+		page.Next = oldest - 1
+	}
+	for n := page.Next + 1; n <= j.last && len(page.Events) < limit; n++ {
+		page.Next = n
+		if e := &j.ring[n%uint64(len(j.ring))]; f.match(e) {
+			page.Events = append(page.Events, *e)
+		}
+	}
+	return page
+}
+
+// oldest is the number of the oldest event kept; the caller holds mu.
+func (j *Journal) oldest() uint64 {
+	if size := uint64(len(j.ring)); j.last > size {
+		return j.last - size + 1
+	}
+	return 1
+}
+
+// Last is the newest event's sequence number.
+func (j *Journal) Last() uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.last
+}
+
+// Wait returns when there is an event newer than seq or ctx ends.
+func (j *Journal) Wait(ctx context.Context, seq uint64) error {
+	j.mu.Lock()
+	if j.last > seq {
+		j.mu.Unlock()
+		return nil
+	}
+	j.waiting = true
+	ch := j.notify
+	j.mu.Unlock()
+	select {
+	case <-ch:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

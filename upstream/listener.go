@@ -1,0 +1,178 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// listener serves an endpoint in this process.
+type listener struct {
+	ep   *Endpoint
+	l    *net.TCPListener
+	done chan struct{} // closed when the accept loop is over
+
+	mu     sync.Mutex // guards what follows
+	conns  map[*conn]struct{}
+	closed bool
+	shut   chan struct{} // while refusing: closed when listening again
+}
+
+func startListener(ep *Endpoint) (server, error) {
+	addr, err := net.ResolveTCPAddr("tcp", ep.cfg.Address)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.ListenTCP("tcp", addr)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("address %s is in use: choose another port or stop what listens there (%w)", ep.cfg.Address, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s := &listener{ep: ep, l: l, conns: map[*conn]struct{}{}, done: make(chan struct{})}
+	go s.accept()
+	return s, nil
+}
+
+func (s *listener) addr() netip.AddrPort {
+	a := s.l.Addr().(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+}
+
+// accept ends when close is called.
+func (s *listener) accept() {
+	defer close(s.done)
+	for {
+		c, err := s.l.AcceptTCP()
+		if err == nil {
+			s.take(c)
+		} else if !s.awaitListening(err) {
+			return
+		}
+	}
+}
+
+// awaitListening tells whether to go on after a failed accept: a shut listener fails until it listens again.
+func (s *listener) awaitListening(err error) bool {
+	s.mu.Lock()
+	shut, closed := s.shut, s.closed
+	s.mu.Unlock()
+	switch {
+	case closed:
+		return false
+	case shut != nil:
+		<-shut
+	default:
+		s.ep.up.log.Warn("accept", "endpoint", s.ep.cfg.ID, "err", err)
+		time.Sleep(10 * time.Millisecond) // out of descriptors: the kernel gives no event when some are free
+	}
+	return true
+}
+
+func (s *listener) take(c *net.TCPConn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.conns) >= s.ep.up.opts.MaxConns {
+		_ = c.Close()
+		return
+	}
+	cn := newConn(s.ep, c)
+	s.conns[cn] = struct{}{}
+	s.ep.open.Add(1)
+	go func() {
+		cn.serve()
+		s.mu.Lock()
+		delete(s.conns, cn)
+		s.mu.Unlock()
+		s.ep.open.Add(-1)
+		close(cn.done)
+	}()
+}
+
+func (s *listener) apply(ctx context.Context, _ *compiled, existing Existing) error {
+	if existing == CloseExisting {
+		return s.closeConns(ctx)
+	}
+	return nil
+}
+
+// closeConns ends every open connection and awaits their end.
+func (s *listener) closeConns(ctx context.Context) error {
+	s.mu.Lock()
+	open := make([]*conn, 0, len(s.conns))
+	for c := range s.conns {
+		open = append(open, c)
+	}
+	s.mu.Unlock()
+	for _, c := range open {
+		c.cancel()
+	}
+	for _, c := range open {
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return fmt.Errorf("connections of %s did not end: %w", s.ep.cfg.ID, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// refuse takes the socket out of the listening state and keeps it bound: the kernel then answers SYN with RST, and
+// nobody else can take the port (Linux: tcp_disconnect on SHUT_RD of a listener leaves the bind).
+func (s *listener) refuse() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shut != nil {
+		return nil
+	}
+	s.shut = make(chan struct{})
+	return s.control(func(fd int) error { return syscall.Shutdown(fd, syscall.SHUT_RD) })
+}
+
+func (s *listener) listen() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.shut == nil {
+		return nil
+	}
+	err := s.control(func(fd int) error { return syscall.Listen(fd, syscall.SOMAXCONN) })
+	close(s.shut)
+	s.shut = nil
+	return err
+}
+
+func (s *listener) control(f func(fd int) error) error {
+	raw, err := s.l.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var ferr error
+	if err := raw.Control(func(fd uintptr) { ferr = f(int(fd)) }); err != nil {
+		return err
+	}
+	return ferr
+}
+
+var errNoProcess = errors.New("the endpoint is not served by a process of its own (kind: process)")
+
+func (s *listener) stop() error   { return errNoProcess }
+func (s *listener) resume() error { return errNoProcess }
+
+func (s *listener) close() {
+	s.mu.Lock()
+	s.closed = true
+	if s.shut != nil {
+		close(s.shut)
+		s.shut = nil
+	}
+	s.mu.Unlock()
+	_ = s.l.Close()
+	<-s.done
+	_ = s.closeConns(context.Background())
+}

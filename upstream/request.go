@@ -1,0 +1,257 @@
+package upstream
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httputil"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+// request is the request under way on a connection.
+type request struct {
+	head     fasthttp.RequestHeader
+	hasHead  bool
+	hasBody  bool
+	spoiled  bool // what follows on the connection cannot be told apart any more
+	targetOf string
+}
+
+func (q *request) reset() {
+	q.head.Reset()
+	q.hasHead, q.hasBody, q.spoiled, q.targetOf = false, false, false, ""
+}
+
+func (q *request) method() string {
+	if !q.hasHead {
+		return ""
+	}
+	return string(q.head.Method())
+}
+
+func (q *request) target() string {
+	if q.targetOf == "" && q.hasHead {
+		q.targetOf = string(q.head.RequestURI())
+	}
+	return q.targetOf
+}
+
+// path is the target without its query.
+func (q *request) path() string {
+	path, _, _ := bytes.Cut(q.head.RequestURI(), []byte("?"))
+	return string(path)
+}
+
+func (q *request) field(name string) string { return string(q.head.Peek(name)) }
+
+// badRequestError is a request that cannot be served.
+type badRequestError struct {
+	status int
+	why    string
+}
+
+func (e *badRequestError) Error() string { return e.why }
+
+// readHead reads the head unless that is done.
+func (c *conn) readHead(q *request) error {
+	if q.hasHead {
+		return nil
+	}
+	err := q.head.Read(c.r)
+	var small *fasthttp.ErrSmallBuffer
+	if errors.As(err, &small) && c.r.Size() < maxHead {
+		c.grow()
+		err = q.head.Read(c.r)
+	}
+	if errors.As(err, &small) {
+		return &badRequestError{http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request's head is larger than %d bytes", maxHead)}
+	}
+	if err != nil {
+		return c.headError(err)
+	}
+	q.hasHead = true
+	c.n++
+	c.ep.served.Add(1)
+	return nil
+}
+
+// headError tells a request that is no HTTP from a connection that ended.
+func (c *conn) headError(err error) error {
+	if end := c.ended(err); end.By == "peer" || c.ctx.Err() != nil {
+		return end
+	}
+	return &badRequestError{http.StatusBadRequest, "the request is no HTTP: " + err.Error()}
+}
+
+// grow gives the reader the largest buffer a head may need, keeping what it holds.
+func (c *conn) grow() {
+	held, _ := c.r.Peek(c.r.Buffered())
+	c.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(held)), c.net), maxHead)
+}
+
+// readAll reads head and body.
+func (c *conn) readAll(q *request) error {
+	if err := c.readHead(q); err != nil {
+		return err
+	}
+	return c.readBody(q)
+}
+
+// readBody reads the body and throws it away.
+func (c *conn) readBody(q *request) error {
+	if q.hasBody {
+		return nil
+	}
+	q.hasBody = true
+	n := q.head.ContentLength()
+	if n == 0 || n == -2 { // -2: neither length nor chunked, so no body (RFC 9112 §6.3)
+		return nil
+	}
+	if int64(n) > c.ep.up.opts.MaxBody {
+		return &badRequestError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request's body is larger than %d bytes", c.ep.up.opts.MaxBody)}
+	}
+	if bytes.EqualFold(q.head.Peek("Expect"), []byte("100-continue")) {
+		if _, err := c.net.Write([]byte("HTTP/1.1 100 Continue\r\n\r\n")); err != nil {
+			return err
+		}
+	}
+	if n > 0 {
+		_, err := io.CopyN(io.Discard, c.r, int64(n))
+		return err
+	}
+	return c.readChunked()
+}
+
+// readChunked reads a chunked body and its trailer section (RFC 9112 §7.1).
+func (c *conn) readChunked() error {
+	limit := c.ep.up.opts.MaxBody
+	n, err := io.CopyN(io.Discard, httputil.NewChunkedReader(c.r), limit+1)
+	if n > limit {
+		return &badRequestError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request's body is larger than %d bytes", limit)}
+	}
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+	for range 100 {
+		line, err := c.r.ReadSlice('\n')
+		if err != nil || len(bytes.TrimRight(line, "\r\n")) == 0 {
+			return err
+		}
+	}
+	return &badRequestError{http.StatusBadRequest, "the request has more than 100 trailer fields"}
+}
+
+// EndpointField and NonceField carry the provenance of every well-formed answer: which endpoint made it, and for
+// which connection and request.
+const (
+	EndpointField = "Gatefault-Endpoint"
+	NonceField    = "Gatefault-Nonce"
+	SelectField   = "Gatefault" // in-band choice of a fault
+)
+
+// respond writes a well-formed answer.
+func (c *conn) respond(q *request, status int, fields, body string) error {
+	b := append(c.out[:0], "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(status), 10)
+	b = append(append(b, ' '), http.StatusText(status)...)
+	b = append(b, "\r\nDate: "...)
+	b = append(b, httpDate()...)
+	b = append(b, "\r\nContent-Type: text/plain\r\n"...)
+	b = append(c.sentinel(b), fields...)
+	if q.head.ConnectionClose() || q.spoiled {
+		b = append(b, "Connection: close\r\n"...)
+	} else if !q.head.IsHTTP11() {
+		b = append(b, "Connection: keep-alive\r\n"...)
+	}
+	b = append(b, "Content-Length: "...)
+	b = strconv.AppendInt(b, int64(len(body)), 10)
+	b = append(b, "\r\n\r\n"...)
+	if !q.head.IsHead() {
+		b = append(b, body...)
+	}
+	c.out = b
+	_, err := c.net.Write(b)
+	return err
+}
+
+// sentinel appends the provenance fields.
+func (c *conn) sentinel(b []byte) []byte {
+	b = append(append(append(b, EndpointField+": "...), c.ep.cfg.ID...), "\r\n"+NonceField+": "...)
+	b = append(append(b, c.ep.up.boot...), '-')
+	b = append(strconv.AppendUint(b, c.id, 10), '-')
+	return append(strconv.AppendInt(b, int64(c.n), 10), "\r\n"...)
+}
+
+// dateNow caches the Date field, which has a resolution of one second (RFC 9110 §5.6.7).
+var dateNow atomic.Pointer[cachedDate]
+
+type cachedDate struct {
+	second int64
+	text   string
+}
+
+func httpDate() string {
+	now := time.Now()
+	if d := dateNow.Load(); d != nil && d.second == now.Unix() {
+		return d.text
+	}
+	d := &cachedDate{now.Unix(), now.UTC().Format(http.TimeFormat)}
+	dateNow.Store(d)
+	return d.text
+}
+
+// inBand gives the rule that a request chose for itself with "Gatefault: fault;param=value" or "?gatefault=fault".
+func inBand(q *request) (*rule, error) {
+	text := q.field(SelectField)
+	if text == "" {
+		var args fasthttp.Args
+		_, query, _ := bytes.Cut(q.head.RequestURI(), []byte("?"))
+		args.ParseBytes(query)
+		text = string(args.Peek("gatefault"))
+	}
+	if text == "" {
+		return nil, nil
+	}
+	name, args, err := parseSelection(text)
+	if err != nil {
+		return nil, err
+	}
+	r, err := Rule{Fault: name, Params: args}.compile(0, 0, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	if r.fault.Level != fault.Request || len(r.fault.Needs) > 0 {
+		return nil, fmt.Errorf("%s acts on the whole endpoint, so a request cannot choose it", name)
+	}
+	return r, nil
+}
+
+// maxSelection bounds the in-band text.
+const maxSelection = 1024
+
+func parseSelection(text string) (string, fault.Args, error) {
+	if len(text) > maxSelection {
+		return "", nil, errors.New("the in-band choice is too long")
+	}
+	name, rest, _ := bytes.Cut([]byte(text), []byte(";"))
+	args := fault.Args{}
+	for part := range bytes.SplitSeq(rest, []byte(";")) {
+		key, val, ok := bytes.Cut(bytes.TrimSpace(part), []byte("="))
+		if !ok && len(key) > 0 {
+			return "", nil, fmt.Errorf("in-band parameter %q is not name=value", key)
+		}
+		if ok {
+			args[string(key)] = string(val)
+		}
+	}
+	return string(bytes.TrimSpace(name)), args, nil
+}

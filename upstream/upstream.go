@@ -1,0 +1,259 @@
+// Package upstream is a chaos upstream: an HTTP server that breaks on command, below the request, in it and after it.
+//
+// It serves as a library in a Go test, the way net/http/httptest does:
+//
+//	up, err := upstream.New(upstream.Options{})
+//	defer up.Close()
+//	ep, err := up.Listen(upstream.EndpointConfig{Address: "127.0.0.1:0"})
+//	err = ep.SetPlan(ctx, upstream.Plan{Rules: []upstream.Rule{{Fault: "head.garbage"}}}, upstream.Keep)
+//	// point the code under test at ep.Addr()
+package upstream
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gatefault/gatefault/upstream/firewall"
+	"github.com/gatefault/gatefault/upstream/process"
+)
+
+// Defaults of [Options].
+const (
+	DefaultJournalSize = 1 << 16
+	DefaultMaxConns    = 20_000
+	DefaultMaxBody     = 1 << 30
+)
+
+// Options configure an Upstream; the zero value is usable.
+type Options struct {
+	Log *slog.Logger // default: discard
+	// JournalSize is how many events the journal keeps; default 65,536.
+	JournalSize int
+	// MaxConns bounds the open connections of one endpoint; default 20,000. More are closed at once.
+	MaxConns int
+	// MaxBody bounds a request's body in bytes; default 1 GiB.
+	MaxBody int64
+	// OwnNamespace says that this process's network namespace belongs to gatefault alone, so that firewall rules may
+	// be set in it. It must never be the host's.
+	OwnNamespace bool
+	// Executable is started again to serve process endpoints; default: this program, which must call [ServeChild]
+	// before anything else.
+	Executable string
+}
+
+// Upstream is a set of endpoints with one journal.
+type Upstream struct {
+	opts    Options
+	log     *slog.Logger
+	start   time.Time
+	boot    string // random, part of every nonce
+	journal *Journal
+	fw      *firewall.Firewall
+	fwErr   error // why there is no firewall
+	conns   atomic.Uint64
+	child   *childSide // set in a child process that serves an endpoint for its parent
+
+	mu        sync.Mutex // guards what follows
+	endpoints map[string]*Endpoint
+	closed    bool
+}
+
+// New makes an Upstream without endpoints.
+func New(o Options) (*Upstream, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.JournalSize = orDefault(o.JournalSize, DefaultJournalSize)
+	o.MaxConns = orDefault(o.MaxConns, DefaultMaxConns)
+	o.MaxBody = orDefault(o.MaxBody, DefaultMaxBody)
+	if o.Executable == "" {
+		o.Executable, _ = os.Executable()
+	}
+	u := &Upstream{opts: o, log: o.Log, start: time.Now(), endpoints: map[string]*Endpoint{}}
+	u.boot = randomHex(4)
+	u.journal = newJournal(o.JournalSize, u.start)
+	u.openFirewall()
+	return u, nil
+}
+
+func orDefault[T int | int64](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails, says crypto/rand
+	return hex.EncodeToString(b)
+}
+
+func (u *Upstream) openFirewall() {
+	if !u.opts.OwnNamespace {
+		u.fwErr = errors.New("this upstream shares the host's network namespace, where gatefault sets no firewall rules; run it in its container or with --own-netns")
+		return
+	}
+	if u.fw, u.fwErr = firewall.Open(u.log); u.fwErr == nil {
+		if err := firewall.RelaxICMP(); err != nil {
+			u.log.Debug("ICMP errors stay rate-limited", "err", err)
+		}
+	}
+}
+
+// Journal gives the journal of all endpoints.
+func (u *Upstream) Journal() *Journal { return u.journal }
+
+// Now is the time on the journal's clock.
+func (u *Upstream) Now() time.Duration { return time.Since(u.start) }
+
+// Abilities say what faults this upstream can do on this machine.
+type Abilities struct {
+	Firewall string `json:"firewall"` // "yes" or why not
+	Process  string `json:"process"`
+	Memory   string `json:"memory"`
+}
+
+// Abilities tells "yes" or the reason for each thing a fault may need.
+func (u *Upstream) Abilities() Abilities {
+	a := Abilities{Firewall: "yes", Process: "yes", Memory: "yes"}
+	if u.fwErr != nil {
+		a.Firewall = u.fwErr.Error()
+	}
+	if u.opts.Executable == "" {
+		a.Process = "the program to start is not known"
+	}
+	if process.MemoryLimit() == 0 {
+		a.Memory = "the upstream runs without a memory limit of its own; run it in a container with one"
+	}
+	return a
+}
+
+// EndpointConfig describes an endpoint.
+type EndpointConfig struct {
+	ID      string `json:"id,omitempty" jsonschema:"name; default: the address it got"`
+	Address string `json:"address" jsonschema:"host:port to listen on; port 0 takes a free one"`
+	Kind    Kind   `json:"kind,omitempty" jsonschema:"http (default) or process: served by a child process that can be killed"`
+	InBand  bool   `json:"inBand,omitempty" jsonschema:"let a request choose its own fault with the Gatefault field or ?gatefault="`
+}
+
+// Kind says who serves an endpoint.
+type Kind string
+
+// Kinds of endpoints.
+const (
+	HTTP    Kind = "http"
+	Process Kind = "process"
+)
+
+// maxEndpoints bounds what an API client can open.
+const maxEndpoints = 4096
+
+// Listen opens an endpoint.
+func (u *Upstream) Listen(cfg EndpointConfig) (*Endpoint, error) {
+	if cfg.Kind == "" {
+		cfg.Kind = HTTP
+	}
+	if cfg.Kind != HTTP && cfg.Kind != Process {
+		return nil, fmt.Errorf("no kind of endpoint is called %q; there are http and process", cfg.Kind)
+	}
+	if _, err := netip.ParseAddrPort(cfg.Address); err != nil {
+		return nil, fmt.Errorf("address %q is not IP:port", cfg.Address)
+	}
+	if err := u.mayAdd(cfg.ID); err != nil {
+		return nil, err
+	}
+	ep, err := open(u, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return ep, u.add(ep)
+}
+
+// ErrExists says that an endpoint of that name is there already.
+var ErrExists = errors.New("an endpoint of that name exists already")
+
+func (u *Upstream) mayAdd(id string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.room(id)
+}
+
+// room checks that id can be added; the caller holds mu.
+func (u *Upstream) room(id string) error {
+	switch {
+	case u.closed:
+		return errors.New("the upstream is closed")
+	case len(u.endpoints) >= maxEndpoints:
+		return fmt.Errorf("there are %d endpoints already, the limit", maxEndpoints)
+	case u.endpoints[id] != nil:
+		return fmt.Errorf("%w: %s", ErrExists, id)
+	}
+	return nil
+}
+
+func (u *Upstream) add(ep *Endpoint) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if err := u.room(ep.cfg.ID); err != nil {
+		ep.Close()
+		return err
+	}
+	u.endpoints[ep.cfg.ID] = ep
+	return nil
+}
+
+// Endpoint gives the endpoint of that name, or nil.
+func (u *Upstream) Endpoint(id string) *Endpoint {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.endpoints[id]
+}
+
+// Endpoints lists the endpoints by name.
+func (u *Upstream) Endpoints() []*Endpoint {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	out := make([]*Endpoint, 0, len(u.endpoints))
+	for _, ep := range u.endpoints {
+		out = append(out, ep)
+	}
+	slices.SortFunc(out, func(a, b *Endpoint) int { return strings.Compare(a.cfg.ID, b.cfg.ID) })
+	return out
+}
+
+// Reset makes every endpoint healthy and closes its connections.
+func (u *Upstream) Reset(ctx context.Context) error {
+	var errs []error
+	for _, ep := range u.Endpoints() {
+		errs = append(errs, ep.SetPlan(ctx, Plan{}, CloseExisting))
+	}
+	return errors.Join(errs...)
+}
+
+// Close closes all endpoints, ends their processes and removes every firewall rule.
+func (u *Upstream) Close() error {
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, ep := range u.Endpoints() {
+		wg.Go(ep.Close)
+	}
+	wg.Wait()
+	if u.fw != nil {
+		return u.fw.Close()
+	}
+	return nil
+}

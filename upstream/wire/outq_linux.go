@@ -1,0 +1,27 @@
+package wire
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// awaitSent polls SIOCOUTQ (tcp(7)): the bytes the peer has not acknowledged yet. The kernel offers no event for it.
+func awaitSent(ctx context.Context, c *net.TCPConn, limit time.Duration) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return
+	}
+	for end := time.Now().Add(limit); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(100 * time.Microsecond) {
+		var unsent int
+		var ioctlErr error
+		if raw.Control(func(fd uintptr) { unsent, ioctlErr = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) }) != nil {
+			return
+		}
+		if ioctlErr != nil || unsent == 0 {
+			return
+		}
+	}
+}
