@@ -277,6 +277,8 @@ func (s *childServer) apply(_ context.Context, c *compiled, existing Existing) e
 		return s.spawn()
 	}
 	if s.stopped {
+		// What waited in the accept queue is read now, and so leaves its trace in the journal.
+		existing = Keep
 		if err := s.resume(); err != nil {
 			return err
 		}

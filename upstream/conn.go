@@ -139,16 +139,20 @@ func (c *conn) healthy(q *request) *wire.Ended {
 	if err := c.readBody(q); err != nil {
 		return c.badRequest(err)
 	}
-	end := c.answer(q, 200, "", "ok\n")
+	err := c.respond(q, 200, "", "ok\n")
 	e := c.requestEvent(q)
 	e.Status, e.Bytes = 200, int64(len(c.out))
 	c.journal(e)
-	return end
+	return c.answered(q, err)
 }
 
 // answer writes a well-formed answer and, if the request wants it, closes.
 func (c *conn) answer(q *request, status int, fields, body string) *wire.Ended {
-	if err := c.respond(q, status, fields, body); err != nil {
+	return c.answered(q, c.respond(q, status, fields, body))
+}
+
+func (c *conn) answered(q *request, err error) *wire.Ended {
+	if err != nil {
 		return c.ended(err)
 	}
 	if q.head.ConnectionClose() || q.spoiled {

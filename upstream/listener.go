@@ -28,7 +28,7 @@ func startListener(ep *Endpoint) (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.ListenTCP("tcp", addr)
+	l, err := listenTCP(addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("address %s is in use: choose another port or stop what listens there (%w)", ep.cfg.Address, err)
 	}
@@ -38,6 +38,27 @@ func startListener(ep *Endpoint) (server, error) {
 	s := &listener{ep: ep, l: l, conns: map[*conn]struct{}{}, done: make(chan struct{})}
 	go s.accept()
 	return s, nil
+}
+
+// listenTCP binds to an explicit port even when any will do: the kernel keeps only such a port reserved for a socket that
+// stops listening (SOCK_BINDPORT_LOCK, set by inet_bind).
+func listenTCP(addr *net.TCPAddr) (*net.TCPListener, error) {
+	if addr.Port != 0 {
+		return net.ListenTCP("tcp", addr)
+	}
+	var err error
+	for range 10 {
+		var free, l *net.TCPListener
+		if free, err = net.ListenTCP("tcp", addr); err != nil {
+			return nil, err
+		}
+		explicit := *free.Addr().(*net.TCPAddr)
+		_ = free.Close()
+		if l, err = net.ListenTCP("tcp", &explicit); err == nil {
+			return l, nil
+		}
+	}
+	return nil, err
 }
 
 func (s *listener) addr() netip.AddrPort {
@@ -123,8 +144,8 @@ func (s *listener) closeConns(ctx context.Context) error {
 	return nil
 }
 
-// refuse takes the socket out of the listening state and keeps it bound: the kernel then answers SYN with RST, and
-// nobody else can take the port (Linux: tcp_disconnect on SHUT_RD of a listener leaves the bind).
+// refuse takes the socket out of the listening state and keeps it bound: the kernel then answers SYN with RST (Linux:
+// tcp_disconnect on SHUT_RD of a listener leaves the bind). Without SO_REUSEADDR nobody else can take the port.
 func (s *listener) refuse() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +153,9 @@ func (s *listener) refuse() error {
 		return nil
 	}
 	s.shut = make(chan struct{})
-	return s.control(func(fd int) error { return syscall.Shutdown(fd, syscall.SHUT_RD) })
+	return s.control(func(fd int) error {
+		return errors.Join(syscall.Shutdown(fd, syscall.SHUT_RD), reuseAddr(fd, 0))
+	})
 }
 
 func (s *listener) listen() error {
@@ -141,10 +164,16 @@ func (s *listener) listen() error {
 	if s.shut == nil {
 		return nil
 	}
-	err := s.control(func(fd int) error { return syscall.Listen(fd, syscall.SOMAXCONN) })
+	err := s.control(func(fd int) error {
+		return errors.Join(reuseAddr(fd, 1), syscall.Listen(fd, syscall.SOMAXCONN))
+	})
 	close(s.shut)
 	s.shut = nil
 	return err
+}
+
+func reuseAddr(fd, on int) error {
+	return syscall.SetsockoptInt(fd, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, on)
 }
 
 func (s *listener) control(f func(fd int) error) error {

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // orphanRole makes the test binary open a firewall and wait to be killed; its
@@ -164,25 +166,34 @@ func TestTwoFirewallsInOneProcess(t *testing.T) {
 // Sockets that come and go must not take the table of a firewall with them.
 func TestTableOutlivesOtherSockets(t *testing.T) {
 	opened(t)
-	var all sync.WaitGroup
+	done := make(chan struct{})
+	var churn sync.WaitGroup
 	for range 4 {
-		all.Go(func() {
-			for range 50 {
-				f, err := Open(quiet())
-				if err != nil {
-					t.Error(err)
+		churn.Go(func() {
+			for {
+				select {
+				case <-done:
 					return
-				}
-				r, err := f.Arm(Drop, netip.MustParseAddrPort("127.0.0.1:9"))
-				if err == nil {
-					_, err = r.Hits()
-				}
-				if err := errors.Join(err, f.Close()); err != nil {
-					t.Error(err)
-					return
+				default:
+					if sock, err := netlink.Dial(unix.NETLINK_NETFILTER, nil); err == nil {
+						sock.Close()
+					}
 				}
 			}
 		})
 	}
-	all.Wait()
+	for range 100 {
+		f, err := Open(quiet())
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		_, err = f.Arm(Drop, netip.MustParseAddrPort("127.0.0.1:9"))
+		if err := errors.Join(err, f.Close()); err != nil {
+			t.Error(err)
+			break
+		}
+	}
+	close(done)
+	churn.Wait()
 }

@@ -1,0 +1,78 @@
+package upstream_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatefault/gatefault/upstream"
+)
+
+func TestCrashReallyKillsTheProcess(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{Kind: upstream.Process})
+	got, _ := talk(t, ep, get)
+	wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+	setPlan(t, ep, upstream.Rule{Fault: "process.crash"})
+	if got, _ := talk(t, ep, get); got != "" {
+		t.Errorf("a killed process answered %q", got)
+	}
+	e := await(t, up, "the wait status", kind(upstream.ProcessEnd))
+	if e.How != "SIGKILL" {
+		t.Errorf("wait status %q, want SIGKILL", e.How)
+	}
+	if _, err := net.Dial("tcp", ep.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dial after the crash: %v, want connection refused", err)
+	}
+	if err := ep.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, _ = talk(t, ep, get)
+	wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+}
+
+func TestPauseAcceptsAndNeverAnswers(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{Kind: upstream.Process})
+	setPlan(t, ep, upstream.Rule{Fault: "process.pause"})
+	await(t, up, "the wait status", kind(upstream.Stopped))
+	c := dial(t, ep) // the kernel accepts
+	_, _ = io.WriteString(c, "GET /waits HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n")
+	_ = c.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+	if n, err := c.Read(make([]byte, 1)); n > 0 || !errors.Is(err, syscall.EAGAIN) && !isTimeout(err) {
+		t.Fatalf("a stopped process answered: %d bytes, %v", n, err)
+	}
+	if err := ep.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	await(t, up, "the request that waited", func(e upstream.Event) bool { return e.Target == "/waits" })
+	got, _ := talk(t, ep, get)
+	wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+func TestKindChangesOnTheSamePort(t *testing.T) {
+	_, ep := start(t, upstream.EndpointConfig{})
+	for _, k := range []upstream.Kind{upstream.Process, upstream.HTTP, upstream.Process} {
+		if err := ep.SetKind(t.Context(), k); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := talk(t, ep, get)
+		wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+	}
+}
+
+func TestUnsupportedFaultsSayWhy(t *testing.T) {
+	_, ep := start(t, upstream.EndpointConfig{})
+	for _, name := range []string{"tcp.drop-syn", "process.crash", "process.oom"} {
+		err := ep.SetPlan(t.Context(), upstream.Plan{Rules: []upstream.Rule{{Fault: name}}}, upstream.Keep)
+		if !errors.Is(err, upstream.ErrUnsupported) {
+			t.Errorf("%s: %v, want it to be unsupported", name, err)
+		}
+	}
+}
