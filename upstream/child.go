@@ -251,7 +251,7 @@ func (s *childServer) journal(e Event) {
 func (s *childServer) exited(e process.Exit, replies chan report) {
 	ev := Event{Kind: ProcessEnd, Endpoint: s.cfg.ID, How: e.Signal}
 	if e.OOM {
-		ev.Detail = "the kernel's out-of-memory killer ended it"
+		ev.OOM, ev.Detail = true, "from the kernel's out-of-memory killer"
 	} else if e.Signal == "" {
 		ev.Detail = fmt.Sprintf("exit code %d", e.Code)
 	}

@@ -80,6 +80,11 @@ func (ep *Endpoint) Addr() netip.AddrPort {
 	return addr
 }
 
+// Counts gives the open connections and the requests so far; unlike [Endpoint.State] it never waits for a plan change.
+func (ep *Endpoint) Counts() (connections int64, requests uint64) {
+	return ep.open.Load(), ep.served.Load()
+}
+
 // State is what the control API tells of an endpoint.
 type State struct {
 	EndpointConfig
@@ -168,8 +173,8 @@ func (ep *Endpoint) Clear(ctx context.Context) error { return ep.SetPlan(ctx, Pl
 
 // SetKind changes who serves the address: this process or a child of it. The plan becomes empty.
 func (ep *Endpoint) SetKind(ctx context.Context, kind Kind) error {
-	if kind != HTTP && kind != Process {
-		return fmt.Errorf("no kind of endpoint is called %q; there are http and process", kind)
+	if err := kind.validate(); err != nil {
+		return err
 	}
 	ep.changing.Lock()
 	defer ep.changing.Unlock()

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -45,6 +46,7 @@ type Event struct {
 	How      string        `json:"how,omitempty"`    // fin, rst, aborted, signal name
 	Packets  uint64        `json:"packets,omitempty"`
 	Attempts int           `json:"attempts,omitempty"` // distinct source address and port
+	OOM      bool          `json:"oom,omitempty"`      // the kernel's out-of-memory killer did it
 	Detail   string        `json:"detail,omitempty"`
 }
 
@@ -58,11 +60,12 @@ type Journal struct {
 	mu      sync.Mutex // guards what follows
 	ring    []Event
 	last    uint64 // the newest event's Seq
+	fired   map[string]uint64
 	waiting bool
 }
 
 func newJournal(size int, start time.Time) *Journal {
-	return &Journal{start: start, ring: make([]Event, size), notify: make(chan struct{})}
+	return &Journal{start: start, ring: make([]Event, size), fired: map[string]uint64{}, notify: make(chan struct{})}
 }
 
 // Add appends e with the next sequence number and, unless it has one, the time.
@@ -79,10 +82,30 @@ func (j *Journal) Add(e Event) {
 	j.last++
 	e.Seq = j.last
 	j.ring[e.Seq%uint64(len(j.ring))] = e
+	j.count(&e)
 	if j.waiting {
 		close(j.notify)
 		j.notify, j.waiting = make(chan struct{}), false
 	}
+}
+
+// count adds an event that tells of a fault to the faults that fired; the caller holds mu.
+func (j *Journal) count(e *Event) {
+	switch {
+	case e.Fault == "":
+	case e.Kind == Accepted, e.Kind == Requested, e.Kind == Stopped:
+		j.fired[e.Fault]++
+	case e.Kind == KernelSaw:
+		j.fired[e.Fault] += uint64(e.Attempts)
+	}
+}
+
+// Fired tells how often each fault has fired since the upstream started: on a connection, on a request or, as the
+// kernel counted it while an endpoint was armed, on a connection attempt.
+func (j *Journal) Fired() map[string]uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Clone(j.fired)
 }
 
 // Filter chooses events; a zero field chooses all.

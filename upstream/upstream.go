@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -148,6 +149,23 @@ type EndpointConfig struct {
 	InBand  bool   `json:"inBand,omitempty" jsonschema:"let a request choose its own fault with the Gatefault field or ?gatefault="`
 }
 
+// Validate tells what is wrong with c.
+func (c EndpointConfig) Validate() error {
+	if err := c.Kind.validate(); c.Kind != "" && err != nil {
+		return err
+	}
+	if _, err := netip.ParseAddrPort(c.Address); err != nil {
+		return fmt.Errorf("address %q is not IP:port", c.Address)
+	}
+	if c.ID != "" && !endpointName.MatchString(c.ID) {
+		return fmt.Errorf("%q is not a name for an endpoint: it has up to 64 letters, digits, dots, colons, hyphens and underscores, the first a letter or digit", c.ID)
+	}
+	return nil
+}
+
+// endpointName keeps names fit for a header field's value, a path segment and a log line.
+var endpointName = regexp.MustCompile(`^[A-Za-z0-9[][A-Za-z0-9._:\]-]{0,63}$`)
+
 // Kind says who serves an endpoint.
 type Kind string
 
@@ -157,19 +175,23 @@ const (
 	Process Kind = "process"
 )
 
+func (k Kind) validate() error {
+	if k != HTTP && k != Process {
+		return fmt.Errorf("no kind of endpoint is called %q; there are http and process", string(k))
+	}
+	return nil
+}
+
 // maxEndpoints bounds what an API client can open.
 const maxEndpoints = 4096
 
 // Listen opens an endpoint.
 func (u *Upstream) Listen(cfg EndpointConfig) (*Endpoint, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	if cfg.Kind == "" {
 		cfg.Kind = HTTP
-	}
-	if cfg.Kind != HTTP && cfg.Kind != Process {
-		return nil, fmt.Errorf("no kind of endpoint is called %q; there are http and process", cfg.Kind)
-	}
-	if _, err := netip.ParseAddrPort(cfg.Address); err != nil {
-		return nil, fmt.Errorf("address %q is not IP:port", cfg.Address)
 	}
 	if err := u.mayAdd(cfg.ID); err != nil {
 		return nil, err

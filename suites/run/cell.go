@@ -1,0 +1,342 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/probe"
+	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/control"
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+// Times of one cell.
+const (
+	healthTimeout   = 10 * time.Second      // a lane that does not get healthy in this time is not healthy
+	healthPatience  = 3 * time.Second       // of one healthy request
+	recoveryPause   = 50 * time.Millisecond // between the starts of two requests that look for recovery
+	recoveryStreak  = 10                    // consecutive good answers that are a recovery
+	recoveryTimeout = 10 * time.Second      // no recovery in this time is "not recovered"
+	logTimeout      = 5 * time.Second       // for the gateway's log to show the last request
+	evidenceTimeout = time.Second           // for the journal to show what is still under way
+)
+
+// lane is where one cell at a time runs: a way through a gateway to an endpoint of its own.
+type lane struct {
+	gateway  *gateway.Running
+	index    int
+	endpoint string
+	upstream netip.AddrPort
+	control  *control.Client
+}
+
+// cell is one scenario on one lane.
+type cell struct {
+	*lane
+	id       string
+	scenario *scenarios.Scenario
+	fault    *fault.Fault
+	result   *Result
+}
+
+// path gives the target of the cell's requests in one phase.
+func (c *cell) path(phase string) string { return "/" + c.id + "/" + phase }
+
+// phases of a cell, as they stand in the URL.
+const (
+	phaseProof   = "proof"
+	phaseFault   = "fault"
+	phaseRecover = "recover"
+	phaseEnd     = "end"
+)
+
+// run runs the cell to its verdict. It leaves the lane healthy, whatever happens.
+func (c *cell) run(ctx context.Context) {
+	began := time.Now()
+	defer func() { c.result.Took = time.Since(began) }()
+	if err := c.observe(ctx, began); err != nil {
+		c.result.Verdict, c.result.Reason = verdictOf(err), err.Error()
+		c.restore(ctx)
+	}
+}
+
+// notInjected is an error that means that the fault did not fire.
+type notInjected struct{ error }
+
+func (e notInjected) Unwrap() error { return e.error }
+
+func verdictOf(err error) Verdict {
+	var ni notInjected
+	switch {
+	case errors.As(err, &ni):
+		return NotInjected
+	case errors.Is(err, upstream.ErrUnsupported):
+		return Unsupported
+	}
+	return Error
+}
+
+// observe is the cell's story: prove healthy, inject, request, clear, recover, collect, judge.
+func (c *cell) observe(ctx context.Context, began time.Time) error {
+	if err := c.prepare(ctx); err != nil {
+		return err
+	}
+	if err := c.proveHealthy(ctx); err != nil {
+		return notInjected{err}
+	}
+	from, err := c.inject(ctx)
+	if err != nil {
+		return err
+	}
+	exchanges := c.request(ctx)
+	cleared, err := c.control.Clear(ctx, c.endpoint)
+	if err != nil {
+		return fmt.Errorf("clear the fault: %w", err)
+	}
+	c.recover(ctx)
+	p, evidence, err := c.evidence(ctx, from)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	c.collectLog(ctx, began)
+	c.fill(exchanges, p)
+	_ = cleared
+	if err != nil {
+		return notInjected{err}
+	}
+	c.result.Evidence = evidence
+	if err := failedProbe(exchanges); err != nil {
+		return err
+	}
+	judge(c.result)
+	readSigns(c.result)
+	return nil
+}
+
+// prepare makes the endpoint what the scenario wants to be served by, without a fault.
+func (c *cell) prepare(ctx context.Context) error {
+	kind := upstream.HTTP
+	if c.scenario.Endpoint != scenarios.HTTPEndpoint {
+		kind = upstream.Process
+	}
+	if _, err := c.control.SetKind(ctx, c.endpoint, kind); err != nil {
+		return fmt.Errorf("prepare the endpoint: %w", err)
+	}
+	if _, err := c.control.Clear(ctx, c.endpoint); err != nil {
+		return fmt.Errorf("prepare the endpoint: %w", err)
+	}
+	return nil
+}
+
+// restore makes the lane healthy for the next cell after a failure.
+func (c *cell) restore(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	_, _ = c.control.Clear(ctx, c.endpoint)
+}
+
+// proveHealthy gets a good answer of this lane's own endpoint through the gateway. Where the scenario wants it, the
+// answer leaves a connection in the gateway's pool.
+func (c *cell) proveHealthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	for {
+		ex := c.healthy(ctx, phaseProof)
+		err := c.isOurs(ex)
+		if err == nil {
+			return nil
+		}
+		if Pause(ctx, recoveryPause) != nil {
+			return fmt.Errorf("the lane was not healthy before the injection: %w", err)
+		}
+	}
+}
+
+// healthy sends one plain request on a connection of its own.
+func (c *cell) healthy(ctx context.Context, phase string) probe.Exchange {
+	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(),
+		probe.Request{Target: c.path(phase)}, probe.Options{Patience: healthPatience})
+}
+
+// isOurs tells whether an answer is the healthy one of this lane's endpoint.
+func (c *cell) isOurs(ex probe.Exchange) error {
+	o := ex.Outcome()
+	if o.Kind != probe.Complete || o.Status != http.StatusOK {
+		return fmt.Errorf("a healthy request got: %s", describe(ex))
+	}
+	if got := ex.Header.Get(upstream.EndpointField); got != c.endpoint {
+		return fmt.Errorf("a healthy request was answered by %q instead of endpoint %s", got, c.endpoint)
+	}
+	return nil
+}
+
+func describe(ex probe.Exchange) string {
+	o := ex.Outcome()
+	if o.Kind == probe.Failed {
+		return ex.Err.Error()
+	}
+	if o.Status > 0 {
+		return fmt.Sprintf("%d (%s)", o.Status, o.Kind)
+	}
+	return string(o.Kind)
+}
+
+// inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
+func (c *cell) inject(ctx context.Context) (uint64, error) {
+	existing := upstream.CloseExisting
+	if c.scenario.Prime {
+		existing = upstream.Keep
+	}
+	change, err := c.control.SetPlan(ctx, c.endpoint, upstream.Plan{Rules: []upstream.Rule{c.rule()}}, existing)
+	if err != nil {
+		return 0, fmt.Errorf("inject %s: %w", c.fault.Name, err)
+	}
+	return change.Journal, nil
+}
+
+func (c *cell) rule() upstream.Rule {
+	r := upstream.Rule{Fault: c.fault.Name, Params: c.scenario.Params}
+	if c.fault.Level == fault.Request {
+		r.Match.Path = c.path(phaseFault) + "*"
+		if c.scenario.Prime {
+			r.Match.Request = "2-"
+		}
+	}
+	return r
+}
+
+// request sends the cell's request, or its traffic, and gives what the client saw.
+func (c *cell) request(ctx context.Context) []probe.Exchange {
+	t := c.scenario.Traffic
+	if t == nil {
+		return []probe.Exchange{c.send(ctx)}
+	}
+	exchanges := make([]probe.Exchange, t.Requests)
+	var wg sync.WaitGroup
+	for i := range exchanges {
+		wg.Go(func() { exchanges[i] = c.send(ctx) })
+		if i < len(exchanges)-1 && Pause(ctx, t.Over/time.Duration(t.Requests-1)) != nil {
+			break
+		}
+	}
+	wg.Wait()
+	return exchanges
+}
+
+func (c *cell) send(ctx context.Context) probe.Exchange {
+	req := probe.Request{Method: c.scenario.Request.Method, Target: c.path(phaseFault) + c.scenario.Request.Path}
+	for _, name := range slices.Sorted(maps.Keys(c.scenario.Request.Headers)) {
+		req.Header = append(req.Header, [2]string{name, c.scenario.Request.Headers[name]})
+	}
+	if c.scenario.Request.Body != "" {
+		req.Body = []byte(c.scenario.Request.Body)
+	}
+	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(), req, probe.Options{Patience: c.scenario.Patience})
+}
+
+// recover times how long healthy requests keep failing after the fault is gone.
+func (c *cell) recover(ctx context.Context) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, recoveryTimeout)
+	defer cancel()
+	var first time.Time
+	for streak := 0; streak < recoveryStreak; {
+		sent := time.Now()
+		if c.isOurs(c.healthy(ctx, phaseRecover)) != nil {
+			streak = 0
+		} else if streak++; streak == 1 {
+			first = time.Now()
+		}
+		if Pause(ctx, recoveryPause-time.Since(sent)) != nil {
+			return
+		}
+	}
+	took := first.Sub(began)
+	c.result.Recovery = &took
+}
+
+// evidence reads the journal of the cell. What a process endpoint tells may still be under way, so it asks again.
+func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
+	defer cancel()
+	for {
+		events, next, err := c.journal(ctx, from)
+		if err != nil {
+			return proof{}, "", err
+		}
+		p := newProof(c.fault, events, c.path(phaseFault))
+		c.result.Journal = events
+		evidence, missing := p.fired()
+		if missing == nil || ctx.Err() != nil {
+			return p, evidence, missing
+		}
+		if page, err := c.control.Journal(ctx, control.JournalQuery{After: next, Wait: evidenceTimeout,
+			Filter: upstream.Filter{Endpoint: c.endpoint}, Limit: 1}); err != nil || len(page.Events) == 0 {
+			return p, evidence, missing
+		}
+	}
+}
+
+// journal reads all events of the cell's endpoint since from.
+func (c *cell) journal(ctx context.Context, from uint64) ([]upstream.Event, uint64, error) {
+	var events []upstream.Event
+	for {
+		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Filter: upstream.Filter{Endpoint: c.endpoint}})
+		if err != nil {
+			return nil, from, fmt.Errorf("read the journal: %w", err)
+		}
+		if page.Lost > 0 {
+			return nil, from, fmt.Errorf("the journal lost %d events before they were read", page.Lost)
+		}
+		events = append(events, page.Events...)
+		if len(page.Events) == 0 {
+			return events, page.Next, nil
+		}
+		from = page.Next
+	}
+}
+
+// collectLog takes the gateway's log lines of the cell once the log shows a last, healthy request.
+func (c *cell) collectLog(ctx context.Context, began time.Time) {
+	c.healthy(ctx, phaseEnd)
+	ctx, cancel := context.WithTimeout(ctx, logTimeout)
+	defer cancel()
+	_ = c.gateway.Logs().Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
+	for _, line := range c.gateway.Logs().Lines(c.id, gateway.LaneName(c.index), began, time.Now()) {
+		c.result.Log = append(c.result.Log, line.Text)
+	}
+}
+
+// failedProbe tells of an observation that could not be made.
+func failedProbe(exchanges []probe.Exchange) error {
+	for _, ex := range exchanges {
+		if ex.Outcome().Kind == probe.Failed {
+			return fmt.Errorf("the client could not observe: %w", ex.Err)
+		}
+	}
+	return nil
+}
+
+// Pause lets d pass or returns ctx's error.
+func Pause(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

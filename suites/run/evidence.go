@@ -1,0 +1,125 @@
+package run
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+// proof is what the upstream's journal says of one cell.
+type proof struct {
+	fault    *fault.Fault
+	requests []upstream.Event // the cell's faulted request, each attempt
+	accepts  []upstream.Event // connections that met a fault at accept
+	kernel   []upstream.Event // firewall counters
+	process  []upstream.Event // wait statuses
+	failed   []upstream.Event
+}
+
+// newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
+// between injection and clearing is the cell's; requests carry the cell's id besides.
+func newProof(f *fault.Fault, events []upstream.Event, target string) proof {
+	p := proof{fault: f}
+	for _, e := range events {
+		switch e.Kind {
+		case upstream.Requested:
+			if strings.HasPrefix(e.Target, target) {
+				p.requests = append(p.requests, e)
+			}
+		case upstream.Accepted:
+			if e.Fault == f.Name {
+				p.accepts = append(p.accepts, e)
+			}
+		case upstream.KernelSaw:
+			if e.Fault == f.Name {
+				p.kernel = append(p.kernel, e)
+			}
+		case upstream.ProcessEnd, upstream.Stopped:
+			p.process = append(p.process, e)
+		case upstream.Failed:
+			p.failed = append(p.failed, e)
+		}
+	}
+	return p
+}
+
+// fired says what proves that the fault fired for this cell, or an error that says what is missing.
+func (p proof) fired() (string, error) {
+	if len(p.failed) > 0 {
+		return "", fmt.Errorf("the upstream could not do its part: %s", p.failed[0].Detail)
+	}
+	switch p.fault.Evidence {
+	case fault.None:
+		return "none needed", nil
+	case fault.Event:
+		return p.event()
+	case fault.Kernel:
+		return p.counted()
+	case fault.Exit:
+		return p.waitStatus()
+	}
+	return "", fmt.Errorf("no way is known to prove %s", p.fault.Name)
+}
+
+func (p proof) event() (string, error) {
+	for _, e := range p.requests {
+		if e.Fault == p.fault.Name {
+			return fmt.Sprintf("journal %d: request %d on connection %d met %s", e.Seq, e.Request, e.Conn, e.Fault), nil
+		}
+	}
+	for _, e := range p.accepts {
+		return fmt.Sprintf("journal %d: connection %d met %s", e.Seq, e.Conn, e.Fault), nil
+	}
+	return "", fmt.Errorf("the upstream's journal has no connection or request of this cell that met %s", p.fault.Name)
+}
+
+func (p proof) counted() (string, error) {
+	for _, e := range p.kernel {
+		switch {
+		case e.Packets > 0:
+			return fmt.Sprintf("journal %d: the kernel counted %s from %s", e.Seq, packets(e.Packets), count(e.Attempts, "connection attempt")), nil
+		case e.Detail != "":
+			return fmt.Sprintf("journal %d: %s", e.Seq, e.Detail), nil
+		}
+	}
+	return "", fmt.Errorf("the kernel counted no packet that met %s", p.fault.Name)
+}
+
+func packets(n uint64) string { return count(int(n), "packet") }
+
+func (p proof) waitStatus() (string, error) {
+	if len(p.requests) == 0 {
+		return "", fmt.Errorf("the serving process never got the cell's request")
+	}
+	for _, e := range p.process {
+		switch {
+		case e.Kind == upstream.Stopped && p.fault.Arm == fault.StopProcess:
+			return fmt.Sprintf("journal %d: the serving process is stopped by %s", e.Seq, e.How), nil
+		case e.Kind == upstream.ProcessEnd && e.OOM == p.fault.Needing(fault.Memory) && e.How == "SIGKILL":
+			return fmt.Sprintf("journal %d: the serving process ended by %s %s", e.Seq, e.How, e.Detail), nil
+		}
+	}
+	return "", fmt.Errorf("no wait status of the serving process shows %s", p.fault.Name)
+}
+
+// attempts is how often the gateway went to the upstream: requests that arrived, connections that met the fault before
+// a request, or connection attempts that the kernel counted, whichever saw more.
+func (p proof) attempts() int {
+	n := max(len(p.requests), len(p.accepts))
+	for _, e := range p.kernel {
+		n = max(n, e.Attempts)
+	}
+	return n
+}
+
+// nonces of the answers to the cell's faulted request end so; see upstream.NonceField.
+func (p proof) answered(nonce string) bool {
+	for _, e := range p.requests {
+		if strings.HasSuffix(nonce, fmt.Sprintf("-%d-%d", e.Conn, e.Request)) {
+			return true
+		}
+	}
+	return false
+}

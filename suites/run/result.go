@@ -1,0 +1,112 @@
+// Package run plans cells, runs each on a lane of a real gateway and judges what was observed.
+package run
+
+import (
+	"time"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/upstream"
+)
+
+// Verdict is the observation against the expectation.
+type Verdict string
+
+// The verdicts.
+const (
+	Standard    Verdict = "standard"     // as the standards ask
+	Deviates    Verdict = "deviates"     // not as they ask, but known of this product and version
+	Drifted     Verdict = "drifted"      // neither: a change nobody knew of, or a pin that is wrong
+	NotInjected Verdict = "not-injected" // nothing proves that the fault fired
+	Unsupported Verdict = "unsupported"  // cannot be done here, for a reason
+	Error       Verdict = "error"        // the harness failed; says nothing about the gateway
+)
+
+// Verdicts lists the alphabet, best first.
+func Verdicts() []Verdict {
+	return []Verdict{Standard, Deviates, Drifted, NotInjected, Unsupported, Error}
+}
+
+// Gateway identifies what was judged.
+type Gateway struct {
+	Name    string        `json:"name"`
+	Title   string        `json:"title"`
+	Version string        `json:"version,omitempty"` // as the product itself prints it
+	Image   string        `json:"image,omitempty"`   // image or program
+	Profile string        `json:"profile"`
+	Place   gateway.Place `json:"place"`
+}
+
+// Result is one cell: what was expected, what was observed and what that is worth.
+type Result struct {
+	Cell     string              `json:"cell"`
+	Scenario *scenarios.Scenario `json:"-"`
+	ID       string              `json:"scenario"`
+	Cause    scenarios.Cause     `json:"cause"`
+	Gateway  Gateway             `json:"gateway"`
+	Verdict  Verdict             `json:"verdict"`
+	Reason   string              `json:"reason"` // why this verdict, one sentence
+
+	Observed scenarios.Outcome       `json:"observed,omitzero"`
+	Standard []scenarios.Expectation `json:"standard,omitempty"`
+	Known    *scenarios.Pin          `json:"known,omitempty"`
+	Attempts int                     `json:"attempts"` // how often the gateway went to the upstream for the request
+	Evidence string                  `json:"evidence,omitempty"`
+	Failures *float64                `json:"failures,omitempty"` // with traffic: share of requests that failed
+
+	FirstByte time.Duration  `json:"firstByte,omitempty"` // nanoseconds from the dial, as all times here
+	Total     time.Duration  `json:"total,omitempty"`
+	Recovery  *time.Duration `json:"recovery,omitempty"` // from the end of the fault to the first of ten good answers; absent: not recovered
+	Took      time.Duration  `json:"took"`               // the whole cell
+	Exclusive bool           `json:"exclusive,omitempty"`
+
+	Client  []Chunk          `json:"client,omitempty"`  // what the client received
+	Journal []upstream.Event `json:"journal,omitempty"` // what the upstream saw
+	Log     []string         `json:"log,omitempty"`     // what the gateway logged
+	Signs   []Sign           `json:"signs,omitempty"`
+}
+
+// Chunk is a run of bytes and when it came.
+type Chunk struct {
+	At   time.Duration `json:"at"`
+	Data []byte        `json:"data"`
+}
+
+// Sign is a pattern of the scenario and the log line that it matched, if any.
+type Sign struct {
+	Pattern string `json:"pattern"`
+	Line    string `json:"line,omitempty"`
+}
+
+// Report is a whole run.
+type Report struct {
+	Started  time.Time `json:"started"`
+	Results  []*Result `json:"results"`
+	Gateways []Gateway `json:"gateways"`
+	Timing   Timing    `json:"timing"`
+	// Idle names gateways that were asked for and ran no cell, and why.
+	Idle map[string]string `json:"idle,omitempty"`
+}
+
+// Timing is where a run's time went, all in nanoseconds.
+type Timing struct {
+	Total        time.Duration `json:"total"`
+	LongestCell  time.Duration `json:"longestCell"`  // of the cells that run in parallel
+	SlowestStart time.Duration `json:"slowestStart"` // of a gateway or the upstream, image at hand
+	Exclusive    time.Duration `json:"exclusive"`    // sum of the cells that run alone
+	Images       time.Duration `json:"images"`       // getting images, before anything could start
+}
+
+// Bar is the time a run may take: 1.25 x (longest parallel cell + slowest start) + the exclusive cells' own time.
+func (t Timing) Bar() time.Duration { return (t.LongestCell+t.SlowestStart)*5/4 + t.Exclusive }
+
+// Count counts the results of a verdict.
+func (r *Report) Count(v Verdict) int {
+	n := 0
+	for _, res := range r.Results {
+		if res.Verdict == v {
+			n++
+		}
+	}
+	return n
+}

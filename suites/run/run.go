@@ -1,0 +1,156 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+// Run runs every scenario on every gateway and judges the cells. Cells that could not run are in the report with their
+// reason; the error is for what kept the whole run from happening, or ctx's. Everything that was started is gone when
+// it returns.
+func Run(ctx context.Context, opts Options) (*Report, error) {
+	began := time.Now()
+	if opts.Lanes == 0 {
+		opts.Lanes = DefaultLanes
+	}
+	cells, err := plan(opts)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Started: began}
+	s, err := newStage(ctx, opts, needsMemory(cells))
+	if err == nil {
+		s.perform(ctx, cells)
+		report.collect(cells)
+	}
+	err = errors.Join(err, ctx.Err(), s.close(ctx))
+	report.Timing = s.timing
+	report.time(time.Since(began))
+	return report, err
+}
+
+// plan makes the cells: each scenario on each gateway.
+func plan(opts Options) ([]*cell, error) {
+	run := randomHex(4)
+	var cells []*cell
+	for _, sc := range opts.Scenarios {
+		f, err := fault.Find(sc.Fault)
+		if err != nil {
+			return nil, fmt.Errorf("scenario %s (%s): %w", sc.ID, sc.Source, err)
+		}
+		if _, err := f.Values(sc.Params); err != nil {
+			return nil, fmt.Errorf("scenario %s (%s): %w", sc.ID, sc.Source, err)
+		}
+		for _, d := range opts.Gateways {
+			cells = append(cells, newCell(fmt.Sprintf("gf-%s-%d", run, len(cells)+1), sc, f, d))
+		}
+	}
+	return cells, nil
+}
+
+func newCell(id string, sc *scenarios.Scenario, f *fault.Fault, d *gateway.Definition) *cell {
+	return &cell{id: id, scenario: sc, fault: f, result: &Result{
+		Cell: id, Scenario: sc, ID: sc.ID, Cause: sc.Cause, Standard: sc.Standard, Exclusive: sc.Exclusive,
+		Gateway: Gateway{Name: d.Name, Title: d.Title, Profile: sc.Profile},
+	}}
+}
+
+func (c *cell) fail(v Verdict, err error) { c.result.Verdict, c.result.Reason = v, err.Error() }
+
+func needsMemory(cells []*cell) bool {
+	return slices.ContainsFunc(cells, func(c *cell) bool { return c.scenario.Endpoint == scenarios.MemoryEndpoint })
+}
+
+// perform runs all groups side by side, and then, one after the other, the cells that must be alone.
+func (s *stage) perform(ctx context.Context, cells []*cell) {
+	var mu sync.Mutex // guards finished
+	finished := 0
+	done := func(c *cell) {
+		mu.Lock()
+		defer mu.Unlock()
+		finished++
+		if s.opts.Progress != nil {
+			s.opts.Progress(Progress{Result: c.result, Done: finished, Cells: len(cells)})
+		}
+	}
+	groups := s.groups(cells, done)
+	var wg sync.WaitGroup
+	for _, g := range groups {
+		wg.Go(func() { g.run(ctx, done) })
+	}
+	wg.Wait()
+	for _, g := range groups {
+		g.runExclusive(ctx, done)
+	}
+}
+
+// groups sorts the cells by gateway and profile; those whose gateway lacks the profile are unsupported.
+func (s *stage) groups(cells []*cell, done func(*cell)) []*group {
+	var groups []*group
+	for _, d := range s.opts.Gateways {
+		for _, c := range cells {
+			if c.result.Gateway.Name != d.Name {
+				continue
+			}
+			if _, ok := d.Profiles[c.scenario.Profile]; !ok {
+				c.fail(Unsupported, fmt.Errorf("%s has no profile %q", d.Title, c.scenario.Profile))
+				done(c)
+				continue
+			}
+			i := slices.IndexFunc(groups, func(g *group) bool { return g.def == d && g.profile == c.scenario.Profile })
+			if i < 0 {
+				i = len(groups)
+				groups = append(groups, &group{stage: s, def: d, profile: c.scenario.Profile})
+			}
+			groups[i].cells = append(groups[i].cells, c)
+			c.result.Gateway.Place = groups[i].place()
+		}
+	}
+	return groups
+}
+
+// collect gathers the results, by cause and scenario, and the gateways.
+func (r *Report) collect(cells []*cell) {
+	ran := map[string]bool{}
+	for _, c := range cells {
+		r.Results = append(r.Results, c.result)
+		if !slices.Contains(r.Gateways, c.result.Gateway) {
+			r.Gateways = append(r.Gateways, c.result.Gateway)
+		}
+		if c.result.Verdict != Unsupported && c.result.Verdict != Error {
+			ran[c.result.Gateway.Name] = true
+		}
+	}
+	slices.SortStableFunc(r.Results, func(a, b *Result) int {
+		return cmp.Or(cmp.Compare(causeOrder(a.Cause), causeOrder(b.Cause)), cmp.Compare(a.ID, b.ID))
+	})
+	r.Idle = map[string]string{}
+	for _, res := range r.Results {
+		if !ran[res.Gateway.Name] {
+			r.Idle[res.Gateway.Name] = res.Reason
+		}
+	}
+}
+
+func causeOrder(c scenarios.Cause) int { return slices.Index(scenarios.Causes(), c) }
+
+// time adds up where the time went.
+func (r *Report) time(total time.Duration) {
+	r.Timing.Total = total
+	for _, res := range r.Results {
+		if res.Exclusive {
+			r.Timing.Exclusive += res.Took
+		} else {
+			r.Timing.LongestCell = max(r.Timing.LongestCell, res.Took)
+		}
+	}
+}

@@ -1,0 +1,221 @@
+package run
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/control"
+)
+
+// teardownTimeout bounds the removal of everything a run made.
+const teardownTimeout = 5 * time.Second
+
+// memoryLimit is the limit of the upstream that is run out of memory.
+const memoryLimit = 64 << 20
+
+// firstPort is the first endpoint's port in the upstream's container.
+const firstPort = 20000
+
+// stage is what the cells of a run play on: one or two upstreams and what gateways need to reach them.
+type stage struct {
+	opts    Options
+	engine  *gateway.Engine  // nil: no containers
+	network *gateway.Network // of the upstream
+	joined  *gateway.Network // of the gateways: the same, unless sabotaged
+	noBox   error            // why there are no containers
+
+	plain  *upstreamHost
+	memory *upstreamHost // nil unless a scenario needs it
+	noMem  error         // why there is none
+
+	mu     sync.Mutex // guards what follows
+	undo   []func(context.Context) error
+	timing Timing
+}
+
+// upstreamHost is a running upstream and how to speak to it.
+type upstreamHost struct {
+	control *control.Client
+	addr    netip.Addr // where gateways reach it
+	bind    string     // what its endpoints listen on
+	mu      sync.Mutex // guards port
+	port    uint16     // next one; 0: any
+}
+
+// newStage starts the upstreams. The caller closes the stage also after an error.
+func newStage(ctx context.Context, opts Options, memory bool) (*stage, error) {
+	s := &stage{opts: opts}
+	if err := s.connect(ctx); err != nil {
+		return s, err
+	}
+	began := time.Now()
+	var g errgroup.Group
+	g.Go(func() (err error) { s.plain, err = s.startUpstream(ctx, 0); return err })
+	if memory && s.engine != nil {
+		g.Go(func() (err error) { s.memory, err = s.startUpstream(ctx, memoryLimit); return err })
+	} else if memory {
+		s.noMem = fmt.Errorf("running out of memory needs a container with a limit, and %w", s.noBox)
+	}
+	err := g.Wait()
+	s.started(time.Since(began))
+	return s, err
+}
+
+// connect finds the engine and makes the network, or notes why there is none.
+func (s *stage) connect(ctx context.Context) error {
+	if s.opts.Local {
+		s.noBox = errors.New("containers are switched off")
+		return nil
+	}
+	e, err := gateway.Connect(ctx, func(name, msg string) { s.say("%s: %s", name, msg) })
+	if errors.Is(err, gateway.ErrNoEngine) {
+		s.noBox = err
+		s.say("%v; running what can run on loopback", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	s.engine = e
+	s.later(func(context.Context) error { return e.Close() })
+	if _, err := e.Sweep(ctx); err != nil {
+		return fmt.Errorf("remove what a killed run left: %w", err)
+	}
+	if _, err := e.UpstreamImage(ctx, s.opts.Program); err != nil {
+		return err
+	}
+	s.network, err = e.Network(ctx)
+	if err != nil {
+		return err
+	}
+	s.later(s.network.Remove)
+	if s.joined = s.opts.Network; s.joined == nil {
+		s.joined = s.network
+	}
+	return nil
+}
+
+func (s *stage) say(format string, args ...any) {
+	if s.opts.Progress != nil {
+		s.opts.Progress(Progress{Message: fmt.Sprintf(format, args...)})
+	}
+}
+
+// later remembers what to undo when the stage closes; the last goes first.
+func (s *stage) later(f func(context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.undo = append(s.undo, f)
+}
+
+// started notes a start's duration.
+func (s *stage) started(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.timing.SlowestStart = max(s.timing.SlowestStart, d)
+}
+
+// close undoes everything: gateways and upstreams side by side, then the network, then the engine.
+func (s *stage) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownTimeout)
+	defer cancel()
+	var errs []error
+	for i := len(s.undo) - 1; i >= 0; i-- {
+		errs = append(errs, s.undo[i](ctx))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *stage) startUpstream(ctx context.Context, memory int64) (*upstreamHost, error) {
+	if s.engine == nil {
+		return s.startInProcess()
+	}
+	token := randomHex(16)
+	u, err := s.engine.Upstream(ctx, gateway.UpstreamSpec{Binary: s.opts.Program, Network: s.network, Memory: memory, Token: token})
+	if err != nil {
+		return nil, err
+	}
+	s.later(u.Stop)
+	client, err := s.client("http://"+u.Control().String(), token)
+	if err != nil {
+		return nil, err
+	}
+	return &upstreamHost{control: client, addr: u.Addr(), bind: "0.0.0.0", port: firstPort}, nil
+}
+
+// startInProcess runs upstream and control API here, on loopback.
+func (s *stage) startInProcess() (*upstreamHost, error) {
+	up, err := upstream.New(upstream.Options{Log: s.opts.Log, OwnNamespace: s.opts.OwnNamespace, Executable: s.opts.Program})
+	if err != nil {
+		return nil, err
+	}
+	s.later(func(context.Context) error { return up.Close() })
+	token := randomHex(16)
+	server, err := control.Start(control.Options{Address: "127.0.0.1:0", Token: token, Upstream: up, Log: s.logger()})
+	if err != nil {
+		return nil, err
+	}
+	s.later(func(ctx context.Context) error { return server.Shutdown(ctx) })
+	client, err := s.client("http://"+server.Addr().String(), token)
+	if err != nil {
+		return nil, err
+	}
+	return &upstreamHost{control: client, addr: netip.MustParseAddr("127.0.0.1"), bind: "127.0.0.1"}, nil
+}
+
+func (s *stage) logger() *slog.Logger {
+	if s.opts.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.opts.Log
+}
+
+// maxControlConns bounds the connections to a control API; calls beyond it queue here.
+const maxControlConns = 64
+
+func (s *stage) client(url, token string) (*control.Client, error) {
+	rt := s.opts.Transport
+	if rt == nil {
+		rt = &http.Transport{MaxConnsPerHost: maxControlConns, MaxIdleConnsPerHost: maxControlConns}
+	}
+	c, err := control.NewClient(url, token, control.ClientOptions{HTTP: &http.Client{Transport: rt}})
+	if err != nil {
+		return nil, err
+	}
+	s.later(func(context.Context) error { c.Close(); return nil })
+	return c, nil
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails, says crypto/rand
+	return hex.EncodeToString(b)
+}
+
+// endpoint opens an endpoint for one lane and gives the address that its gateway is to use.
+func (h *upstreamHost) endpoint(ctx context.Context, id string) (netip.AddrPort, error) {
+	h.mu.Lock()
+	port := h.port
+	if port > 0 {
+		h.port++
+	}
+	h.mu.Unlock()
+	st, err := h.control.CreateEndpoint(ctx, upstream.EndpointConfig{ID: id, Address: fmt.Sprintf("%s:%d", h.bind, port)})
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("open endpoint %s: %w", id, err)
+	}
+	at, err := netip.ParseAddrPort(st.Address)
+	return netip.AddrPortFrom(h.addr, at.Port()), err
+}

@@ -1,0 +1,122 @@
+package control
+
+import (
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+// api answers the requests.
+type api struct {
+	up        *upstream.Upstream
+	log       *slog.Logger
+	version   string
+	heartbeat time.Duration
+	guard     guard
+	table     []operation
+	router    *mux.Router
+	scrape    http.Handler
+	document  []byte
+	viewers   chan struct{} // one token for each open event stream
+}
+
+func newAPI(o Options) (*api, error) {
+	a := &api{up: o.Upstream, log: o.Log, version: o.Version, heartbeat: o.Heartbeat, viewers: make(chan struct{}, MaxViewers)}
+	a.guard = newGuard(o.Token)
+	a.scrape = newMetrics(a)
+	a.table = a.operations()
+	var err error
+	if a.document, err = document(a.table, o.Version); err != nil {
+		return nil, fmt.Errorf("control API: OpenAPI document: %w", err)
+	}
+	a.route()
+	return a, nil
+}
+
+// route makes the routes of the table.
+func (a *api) route() {
+	a.router = mux.NewRouter().SkipClean(true) // a redirect to the clean path would lose a PUT's body
+	for _, o := range a.table {
+		a.router.Methods(o.method).Path(o.path).Name(o.name).Handler(a.handler(o))
+	}
+	a.router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		notFound.new("there is nothing at %s; %s lists what there is", r.URL.Path, prefix+"/openapi.json").write(w)
+	})
+	a.router.MethodNotAllowedHandler = http.HandlerFunc(a.methodNotAllowed)
+}
+
+// ServeHTTP lets through what may pass.
+func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p := a.guard.check(r, a.isPublic(r)); p != nil {
+		if p.Status == http.StatusUnauthorized {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="gatefault"`)
+		}
+		p.write(w)
+		return
+	}
+	a.router.ServeHTTP(w, r)
+}
+
+func (a *api) isPublic(r *http.Request) bool {
+	return slices.ContainsFunc(a.table, func(o operation) bool { return o.public && o.path == r.URL.Path && o.method == r.Method })
+}
+
+// handler turns an operation's error into problem details.
+func (a *api) handler(o operation) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := checkQuery(r, o.query)
+		if err == nil {
+			err = o.serve(w, r)
+		}
+		if err != nil {
+			p := problem(err, failed)
+			a.log.Debug("control API", "operation", o.name, "status", p.Status, "err", err)
+			p.write(w)
+		}
+	})
+}
+
+// checkQuery refuses unknown and repeated parameters: they would be ignored silently.
+func checkQuery(r *http.Request, known []parameter) error {
+	names := make([]string, len(known))
+	for i, p := range known {
+		names[i] = p.name
+	}
+	for name, values := range r.URL.Query() {
+		if !slices.Contains(names, name) {
+			p := badRequest.new("there is no query parameter %q here", name)
+			p.Nearest = fault.Nearest(name, names)
+			if len(names) > 0 {
+				p.Detail += "; there are " + strings.Join(names, ", ")
+			}
+			return p
+		}
+		if len(values) > 1 {
+			return badRequest.new("query parameter %q is given %d times", name, len(values))
+		}
+	}
+	return nil
+}
+
+func (a *api) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	var allowed []string
+	for _, o := range a.table {
+		try := r.Clone(r.Context())
+		try.Method = o.method
+		var m mux.RouteMatch
+		if !slices.Contains(allowed, o.method) && a.router.Match(try, &m) && m.MatchErr == nil {
+			allowed = append(allowed, o.method)
+		}
+	}
+	list := strings.Join(allowed, ", ")
+	w.Header().Set("Allow", list)
+	wrongMethod.new("%s does not apply to %s; use %s", r.Method, r.URL.Path, list).write(w)
+}
