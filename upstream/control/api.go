@@ -16,22 +16,22 @@ const DefaultAddress = "127.0.0.1:9500"
 
 // Limits of the API.
 const (
-	MaxBody      = 1 << 20          // bytes of a request's body
-	MaxHeader    = 64 << 10         // bytes of a request's head
-	MaxConns     = 256              // open connections
-	MaxViewers   = 64               // event streams at once
-	MaxPage      = 10_000           // events of one journal page
-	DefaultPage  = 1_000            // events of a journal page that asks for no limit
-	MaxWait      = 30 * time.Second // long poll of the journal
+	MaxBody     = 1 << 20          // bytes of a request's body
+	MaxHeader   = 64 << 10         // bytes of a request's head
+	MaxConns    = 256              // open connections
+	MaxViewers  = 64               // event streams at once
+	MaxPage     = 10_000           // events of one journal page
+	DefaultPage = 1_000            // events of a journal page that asks for no limit
+	MaxWait     = 30 * time.Second // long poll of the journal
 )
 
 // Health tells that the upstream is up; without a token where one is demanded it tells the status alone.
 type Health struct {
-	Status    string              `json:"status" jsonschema:"always ok"`
-	Version   string              `json:"version,omitempty" jsonschema:"version of gatefault"`
-	Journal   uint64              `json:"journal,omitempty" jsonschema:"newest event of the journal"`
-	Uptime    upstream.Duration   `json:"uptime,omitempty" jsonschema:"time since the upstream started"`
-	Abilities *upstream.Abilities `json:"abilities,omitempty" jsonschema:"what this machine can do: yes or the reason why not"`
+	Status    string             `json:"status" jsonschema:"always ok"`
+	Version   string             `json:"version,omitempty" jsonschema:"version of gatefault"`
+	Journal   uint64             `json:"journal,omitempty" jsonschema:"newest event of the journal"`
+	Uptime    upstream.Duration  `json:"uptime,omitempty" jsonschema:"time since the upstream started"`
+	Abilities upstream.Abilities `json:"abilities,omitzero" jsonschema:"what this machine can do: yes or the reason why not"`
 }
 
 // Fault is an entry of the catalogue as the API tells it.

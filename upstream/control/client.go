@@ -154,7 +154,9 @@ func (c *Client) Metrics(ctx context.Context) (string, error) {
 }
 
 // OpenAPI gives the API's own description, an OpenAPI 3.1 document.
-func (c *Client) OpenAPI(ctx context.Context) ([]byte, error) { return c.get(ctx, prefix+"/openapi.json") }
+func (c *Client) OpenAPI(ctx context.Context) ([]byte, error) {
+	return c.get(ctx, prefix+"/openapi.json")
+}
 
 func endpointPath(id string) string { return prefix + "/endpoints/" + url.PathEscape(id) }
 

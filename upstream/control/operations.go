@@ -1,10 +1,15 @@
 package control
 
 import (
+	"math"
 	"net/http"
 	"reflect"
 	"regexp"
 	"slices"
+
+	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/gatefault/gatefault/upstream"
 )
 
 // prefix is where the API lives.
@@ -25,75 +30,71 @@ type operation struct {
 
 // parameter is one that stands in the path or query.
 type parameter struct {
-	name string
-	doc  string
-	kind reflect.Type
+	name   string
+	doc    string
+	schema *jsonschema.Schema
 }
 
 // call is what an operation does, with the Go types of its bodies; nil where there is none.
 type call struct {
 	in, out reflect.Type
-	media   string // content type of the answer
-	serve   func(w http.ResponseWriter, r *http.Request) error
+	media   string // content type of an answer that is not made of a Go type
+	// serve gives what becomes the JSON answer. One with a media type of its own writes its answer itself, unless it fails.
+	serve func(w http.ResponseWriter, r *http.Request) (any, error)
 }
 
 // none is the body that is not there.
 type none struct{}
 
-var (
-	textParam   = reflect.TypeFor[string]()
-	numberParam = reflect.TypeFor[uint64]()
-)
-
 func filterParams() []parameter {
 	return []parameter{
-		{"endpoint", "only events of this endpoint", textParam},
-		{"contains", "only events whose request target contains this", textParam},
-		{"kind", "only events of this kind", textParam},
+		{"endpoint", "only events of this endpoint", text()},
+		{"contains", "only events whose request target contains this", text()},
+		{"kind", "only events of this kind", enum(eventKinds()...)},
 	}
 }
 
 // operations is the table.
 func (a *api) operations() []operation {
-	after := parameter{"after", "only events newer than this one; beyond the newest event, as after a restart of the upstream: all", numberParam}
+	after := parameter{"after", "only events newer than this one; beyond the newest event, as after a restart of the upstream: all", number(0, math.MaxUint64)}
 	return []operation{
 		{name: "health", method: "GET", path: prefix + "/health", public: true,
-			summary: "Tells that the upstream is up and what it can do", call: answer(a, a.health)},
+			summary: "Tells that the upstream is up and what it can do", call: answer(a.health)},
 		{name: "listFaults", method: "GET", path: prefix + "/faults",
-			summary: "Lists the faults with their parameters", call: answer(a, a.faults)},
+			summary: "Lists the faults with their parameters", call: answer(a.faults)},
 		{name: "getFault", method: "GET", path: prefix + "/faults/{fault}",
-			summary: "Describes one fault", problems: []problemType{noSuchFault}, call: answer(a, a.fault)},
+			summary: "Describes one fault", problems: []problemType{noSuchFault}, call: answer(a.fault)},
 		{name: "listEndpoints", method: "GET", path: prefix + "/endpoints",
-			summary: "Lists the endpoints with their plans", call: answer(a, a.endpoints)},
+			summary: "Lists the endpoints with their plans", call: answer(a.endpoints)},
 		{name: "createEndpoint", method: "POST", path: prefix + "/endpoints", status: http.StatusCreated,
-			summary: "Opens an endpoint", problems: []problemType{exists, portInUse, badEndpoint}, call: answer(a, a.createEndpoint)},
+			summary: "Opens an endpoint", problems: []problemType{exists, portInUse, badEndpoint}, call: answer(a.createEndpoint)},
 		{name: "getEndpoint", method: "GET", path: prefix + "/endpoints/{endpoint}",
-			summary: "Tells one endpoint's state", call: answer(a, a.getEndpoint)},
+			summary: "Tells one endpoint's state", call: answer(a.getEndpoint)},
 		{name: "changeEndpoint", method: "PATCH", path: prefix + "/endpoints/{endpoint}",
 			summary: "Changes who serves an endpoint; its plan becomes empty", problems: []problemType{badEndpoint, failed},
-			call: answer(a, a.changeEndpoint)},
+			call: answer(a.changeEndpoint)},
 		{name: "deleteEndpoint", method: "DELETE", path: prefix + "/endpoints/{endpoint}", status: http.StatusNoContent,
-			summary: "Closes an endpoint and its connections", call: answer(a, a.deleteEndpoint)},
+			summary: "Closes an endpoint and its connections", call: answer(a.deleteEndpoint)},
 		{name: "getPlan", method: "GET", path: prefix + "/endpoints/{endpoint}/plan",
-			summary: "Gives the plan in force", call: answer(a, a.getPlan)},
+			summary: "Gives the plan in force", call: answer(a.getPlan)},
 		{name: "setPlan", method: "PUT", path: prefix + "/endpoints/{endpoint}/plan",
 			summary:  "Puts a plan in force, for every connection and request that begins after the answer",
-			query:    []parameter{{"existing", "keep (default) or close the connections that are open", textParam}},
-			problems: []problemType{unknownFault, badPlan, unsupported, failed}, call: answer(a, a.setPlan)},
+			query:    []parameter{{"existing", "what becomes of the connections that are open; default keep", enum(upstream.Keep, upstream.CloseExisting)}},
+			problems: []problemType{unknownFault, badPlan, unsupported, failed}, call: answer(a.setPlan)},
 		{name: "clearPlan", method: "DELETE", path: prefix + "/endpoints/{endpoint}/plan",
-			summary: "Makes an endpoint healthy and closes its connections", problems: []problemType{failed}, call: answer(a, a.clearPlan)},
+			summary: "Makes an endpoint healthy and closes its connections", problems: []problemType{failed}, call: answer(a.clearPlan)},
 		{name: "readJournal", method: "GET", path: prefix + "/journal",
-			summary: "Gives a page of the journal", call: answer(a, a.readJournal),
+			summary: "Gives a page of the journal", call: answer(a.readJournal),
 			query: append([]parameter{after,
-				{"limit", "most events of the page, from 1 to 10000; default 1000", numberParam},
-				{"wait", "how long to wait for a first event, such as 2s; at most 30s", textParam}}, filterParams()...)},
+				{"limit", "most events of the page; default 1000", number(1, MaxPage)},
+				{"wait", "how long to wait for a first event, such as 2s; at most 30s", duration()}}, filterParams()...)},
 		{name: "followJournal", method: "GET", path: prefix + "/events",
 			summary: "Streams the journal's events from now on, or after the given one or the Last-Event-ID field",
 			query:   append([]parameter{after}, filterParams()...), problems: []problemType{tooMany},
 			call: call{media: "text/event-stream", serve: a.events}},
 		{name: "reset", method: "POST", path: prefix + "/reset", status: http.StatusNoContent,
 			summary:  "Makes every endpoint healthy and closes its connections",
-			problems: []problemType{failed}, call: answer(a, a.reset)},
+			problems: []problemType{failed}, call: answer(a.reset)},
 		{name: "openapi", method: "GET", path: prefix + "/openapi.json",
 			summary: "Gives this document", call: call{media: "application/json", serve: a.openAPI}},
 		{name: "metrics", method: "GET", path: "/metrics",

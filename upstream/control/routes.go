@@ -1,6 +1,7 @@
 package control
 
 import (
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -73,15 +74,30 @@ func (a *api) isPublic(r *http.Request) bool {
 func (a *api) handler(o operation) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := checkQuery(r, o.query)
+		var out any
 		if err == nil {
-			err = o.serve(w, r)
+			out, err = o.serve(w, r)
 		}
 		if err != nil {
 			p := problem(err, failed)
 			a.log.Debug("control API", "operation", o.name, "status", p.Status, "err", err)
 			p.write(w)
+		} else if o.media == "" {
+			writeJSON(w, o, out)
 		}
 	})
+}
+
+// writeJSON sends the answer of an operation that succeeded. An error of writing means that the client is gone.
+func writeJSON(w http.ResponseWriter, o operation, out any) {
+	w.Header().Set("Cache-Control", "no-store")
+	if o.out == nil {
+		w.WriteHeader(o.success())
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(o.success())
+	_ = json.NewEncoder(w).Encode(out)
 }
 
 // checkQuery refuses unknown and repeated parameters: they would be ignored silently.

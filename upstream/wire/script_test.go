@@ -1,0 +1,96 @@
+package wire_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/gatefault/gatefault/upstream/wire"
+)
+
+func TestTextFormRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		sc := wire.Script(rapid.SliceOfN(steps(), 0, 8).Draw(t, "steps"))
+		text := sc.String()
+		again, err := wire.Parse(text)
+		if err != nil {
+			t.Fatalf("%s\n%v", text, err)
+		}
+		if again.String() != text {
+			t.Fatalf("%s\nbecame\n%s", text, again)
+		}
+	})
+}
+
+func steps() *rapid.Generator[wire.Step] {
+	text := rapid.StringN(0, 40, 200)
+	size := rapid.IntRange(1, 1<<16)
+	wait := rapid.Custom(func(t *rapid.T) time.Duration {
+		return time.Duration(rapid.Int64Range(0, int64(wire.MaxWait)).Draw(t, "wait"))
+	})
+	return rapid.Custom(func(t *rapid.T) wire.Step {
+		switch rapid.IntRange(0, 9).Draw(t, "verb") {
+		case 0:
+			return wire.Send(text.Draw(t, "text"))
+		case 1:
+			return wire.Fill(size.Draw(t, "size"))
+		case 2:
+			return wire.FillChunk(size.Draw(t, "size"))
+		case 3:
+			return wire.Drip(text.Draw(t, "text"), wait.Draw(t, "interval"))
+		case 4:
+			return wire.Respond(rapid.IntRange(200, 599).Draw(t, "status"), text.Draw(t, "body"))
+		case 5:
+			return wire.Sleep(wait.Draw(t, "sleep"))
+		case 6:
+			return wire.Repeat(rapid.IntRange(1, 9).Draw(t, "n"), wire.Send("x"), wire.Stall())
+		case 7:
+			return wire.ReadRequest()
+		case 8:
+			return wire.ResetConn()
+		}
+		return wire.Close()
+	})
+}
+
+func TestSyntaxErrorsNameLineAndReason(t *testing.T) {
+	for text, want := range map[string]string{
+		"read-request\nclsoe":          `script line 2: "clsoe": no verb is called clsoe`,
+		"send hello \"":                "double quotes",
+		`send`:                         `use: send "text"`,
+		"sleep soon":                   `"soon" is not a duration`,
+		"sleep 2h":                     "from 0s to 1h0m0s",
+		"fill 0":                       "not a number from 1 to",
+		"fill 99999999":                "not a number from 1 to",
+		"respond 99":                   "not a final status",
+		"repeat 2\nclose":              "repeat without its end",
+		"end":                          "no verb is called end",
+		"repeat 100000\nfill 1\nend":   "",
+		"repeat 1000\nfill 99999\nend": "would send more than",
+		"# a comment\n\n  close  ":     "",
+	} {
+		_, err := wire.Parse(text)
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%q: %v", text, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("read-request\nsend \"HTTP/1.1 200 OK\\r\\n\"\nfill 10\nrepeat 3\nsleep 1ms\nend\nclose")
+	f.Add("drip \"\\x00\" 1s")
+	f.Fuzz(func(t *testing.T, text string) {
+		sc, err := wire.Parse(text)
+		if err != nil {
+			return
+		}
+		if _, err := wire.Parse(sc.String()); err != nil {
+			t.Fatalf("%q parses, its text form does not: %v", text, err)
+		}
+	})
+}
