@@ -97,8 +97,11 @@ func load(fsys fs.FS, prefix string) (*Catalogue, error) {
 		}
 		c.all = append(c.all, s)
 	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
 	slices.SortFunc(c.all, byID)
-	return c, errors.Join(errs...)
+	return c, nil
 }
 
 func source(prefix, name string) string {
@@ -119,5 +122,8 @@ func merge(a, b *Catalogue) (*Catalogue, error) {
 			errs = append(errs, fmt.Errorf("%s and %s both have the id %q; rename one of them", before.Source, s.Source, s.ID))
 		}
 	}
-	return c, errors.Join(errs...)
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	return c, nil
 }

@@ -54,6 +54,10 @@ func plainError(file string, e *yaml.LoadError) error {
 	switch {
 	case unknownField.MatchString(text):
 		text = unknownKey(unknownField.FindStringSubmatch(text)[1])
+	case strings.Contains(text, "no documents in stream"):
+		text = "the file holds no scenario; write one"
+	case strings.Contains(text, "found multiple"):
+		text = "the file holds more than one document; write one scenario a file"
 	case wrongType.MatchString(text):
 		m := wrongType.FindStringSubmatch(text)
 		text = fmt.Sprintf("expected %s here, not %s", wanted(m[3]), given(m[1], m[2]))

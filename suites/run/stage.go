@@ -163,16 +163,27 @@ func (s *stage) startInProcess() (*upstreamHost, error) {
 	}
 	s.later(func(context.Context) error { return up.Close() })
 	token := randomHex(16)
-	server, err := control.Start(control.Options{Address: "127.0.0.1:0", Token: token, Upstream: up, Log: s.logger()})
+	server, err := control.Listen(control.Options{Address: "127.0.0.1:0", Token: token, Upstream: up, Log: s.logger()})
 	if err != nil {
 		return nil, err
 	}
-	s.later(func(ctx context.Context) error { return server.Shutdown(ctx) })
+	s.serve(server)
 	client, err := s.client("http://"+server.Addr().String(), token)
 	if err != nil {
 		return nil, err
 	}
 	return &upstreamHost{control: client, addr: netip.MustParseAddr("127.0.0.1"), bind: "127.0.0.1"}, nil
+}
+
+// serve answers control calls until the stage closes.
+func (s *stage) serve(server *control.Server) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx) }()
+	s.later(func(context.Context) error {
+		cancel()
+		return <-ended
+	})
 }
 
 func (s *stage) logger() *slog.Logger {

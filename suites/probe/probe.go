@@ -1,0 +1,186 @@
+// Package probe is the client of the experiments. It speaks HTTP/1.1 over a
+// plain TCP connection and keeps every byte that comes back, with its time, and
+// how the connection ended, which an ordinary HTTP client hides.
+package probe
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+)
+
+const (
+	// DefaultPatience is Options.Patience unless it is set.
+	DefaultPatience = 10 * time.Second
+	// DefaultMaxBytes is Options.MaxBytes unless it is set.
+	DefaultMaxBytes = 8 << 20
+
+	// lookOn is how long the probe reads on after bytes that are no HTTP, to
+	// see how they end.
+	lookOn = 300 * time.Millisecond
+	// bufferSize also bounds the length of a status line.
+	bufferSize = 32 << 10
+)
+
+// ErrSpent is the Exchange.Err of a request on a connection whose last answer
+// left it unusable: not whole, announced as the last one, or followed by excess.
+var ErrSpent = errors.New("the connection cannot carry another request")
+
+// Options are how the probe dials and how long it waits.
+type Options struct {
+	// Patience is how long one whole exchange may take, dialing included.
+	Patience time.Duration
+	// MaxBytes bounds what is received, and so the memory, of one exchange.
+	MaxBytes int64
+	// LocalAddr is the address to dial from; the zero value leaves the choice
+	// to the kernel, as does port 0.
+	LocalAddr netip.AddrPort
+}
+
+// Do sends one request over a connection of its own, which it closes.
+// Whatever goes wrong stands in the Exchange.
+func Do(ctx context.Context, addr string, req Request, opts Options) Exchange {
+	start := time.Now()
+	conn, err := dial(ctx, addr, opts, start)
+	if err != nil {
+		return Exchange{Start: start, Done: time.Since(start), End: EndDialError, Err: err}
+	}
+	defer conn.Close()
+	return conn.Do(ctx, req)
+}
+
+// Conn is a client connection for one request after another. It must not be
+// used by two goroutines at once.
+type Conn struct {
+	conn    net.Conn
+	addr    string
+	opts    Options
+	in      *bufio.Reader
+	src     *recorder
+	dialing time.Time     // start of the first exchange; zero afterwards
+	dialed  time.Duration // likewise
+	spent   bool
+}
+
+// Dial connects to addr ("host:port") within opts.Patience.
+func Dial(ctx context.Context, addr string, opts Options) (*Conn, error) {
+	return dial(ctx, addr, opts, time.Now())
+}
+
+func dial(ctx context.Context, addr string, opts Options, start time.Time) (*Conn, error) {
+	opts.Patience = cmp.Or(opts.Patience, DefaultPatience)
+	opts.MaxBytes = cmp.Or(opts.MaxBytes, DefaultMaxBytes)
+	d := net.Dialer{Deadline: start.Add(opts.Patience), KeepAlive: -1}
+	if opts.LocalAddr.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(opts.LocalAddr)
+	}
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("probe: %w", err)
+	}
+	src := &recorder{from: conn}
+	return &Conn{
+		conn: conn, addr: addr, opts: opts,
+		in: bufio.NewReaderSize(src, bufferSize), src: src,
+		dialing: start, dialed: time.Since(start),
+	}, nil
+}
+
+// Close closes the connection.
+func (c *Conn) Close() error { return c.conn.Close() }
+
+// Do sends one request and reads its answer. When ctx ends, so does Do.
+func (c *Conn) Do(ctx context.Context, req Request) Exchange {
+	ex := c.begin()
+	if c.spent {
+		ex.End, ex.Err = EndDialError, ErrSpent
+		return ex
+	}
+	c.conn.SetDeadline(ex.Start.Add(c.opts.Patience))
+	release := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
+	sender := c.send(req.encode(c.addr), ex.Start)
+
+	reusable := parser{c.in, c.src, &ex}.run(req.method())
+	if ex.Malformed != "" && c.src.err == nil {
+		c.readOn(ctx, ex.Start)
+	}
+	sendErr := sender.stop()
+	c.spent = !release() || !reusable || sendErr != nil
+	ex.Sent, ex.Done, ex.Chunks = sender.sent, time.Since(ex.Start), c.src.chunks
+	if len(ex.Chunks) > 0 {
+		ex.FirstByte = ex.Chunks[0].At
+	}
+	c.conclude(ctx, &ex, sendErr)
+	return ex
+}
+
+// begin starts the record of one exchange.
+func (c *Conn) begin() Exchange {
+	ex := Exchange{Start: c.dialing, Dialed: c.dialed, Local: addrPort(c.conn.LocalAddr()), Remote: addrPort(c.conn.RemoteAddr())}
+	if ex.Start.IsZero() {
+		ex.Start = time.Now()
+	}
+	c.dialing, c.dialed = time.Time{}, 0
+	c.src.start, c.src.left, c.src.chunks = ex.Start, c.opts.MaxBytes, nil
+	return ex
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	tcp := a.(*net.TCPAddr).AddrPort()
+	return netip.AddrPortFrom(tcp.Addr().Unmap(), tcp.Port())
+}
+
+// readOn records what follows after bytes that are no HTTP, for a moment.
+func (c *Conn) readOn(ctx context.Context, start time.Time) {
+	until := time.Now().Add(lookOn)
+	if last := start.Add(c.opts.Patience); last.Before(until) {
+		until = last
+	}
+	c.conn.SetReadDeadline(until)
+	if ctx.Err() == nil { // its end may have come before the new deadline
+		io.Copy(io.Discard, c.src)
+	}
+}
+
+// conclude says how the exchange ended.
+func (c *Conn) conclude(ctx context.Context, ex *Exchange, sendErr error) {
+	ex.End = endOf(c.src.err)
+	switch {
+	case ex.Complete && ex.Framing != FramingClose:
+		ex.End = EndComplete
+	case ex.End == EndTimeout && ctx.Err() != nil:
+		ex.End, ex.Err = EndCanceled, context.Cause(ctx)
+	case ex.End == EndTimeout && ex.Malformed != "", c.src.err == nil:
+		ex.End = EndMalformed
+	case ex.End == EndFIN && errors.Is(sendErr, syscall.ECONNRESET):
+		// The kernel reports a RST once, to whoever asks first. The sender did,
+		// and left only the end of file to the reader.
+		ex.End, ex.Complete = EndReset, false
+	case ex.End == EndLimit, ex.End == EndError:
+		ex.Err = c.src.err
+	}
+}
+
+// endOf names what ended the reading.
+func endOf(err error) End {
+	switch {
+	case errors.Is(err, io.EOF):
+		return EndFIN
+	case errors.Is(err, syscall.ECONNRESET):
+		return EndReset
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return EndTimeout
+	case errors.Is(err, errLimit):
+		return EndLimit
+	default:
+		return EndError
+	}
+}
