@@ -284,7 +284,20 @@ func (s *childServer) apply(_ context.Context, c *compiled, existing Existing) e
 		}
 	}
 	_, err := s.tell(order{Plan: &s.plan, Existing: existing})
+	if err != nil && s.ends() {
+		return s.spawn()
+	}
 	return err
+}
+
+// ends tells whether the child is about to die: a kill under way breaks the talk before the wait status is there.
+func (s *childServer) ends() bool {
+	select {
+	case <-s.child.Done():
+		return true
+	case <-time.After(time.Second):
+		return false
+	}
 }
 
 // refuse kills the process: nobody listens then, as after a crash.

@@ -33,6 +33,22 @@ func TestCrashReallyKillsTheProcess(t *testing.T) {
 	wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
 }
 
+// Clearing while the kill is under way must neither fail nor leave a dead endpoint.
+func TestClearRacesWithTheKill(t *testing.T) {
+	_, ep := start(t, upstream.EndpointConfig{Kind: upstream.Process})
+	for range 10 {
+		setPlan(t, ep, upstream.Rule{Fault: "process.crash"})
+		if got, _ := talk(t, ep, get); got != "" {
+			t.Errorf("a killed process answered %q", got)
+		}
+		if err := ep.Clear(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := talk(t, ep, get)
+		wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+	}
+}
+
 func TestPauseAcceptsAndNeverAnswers(t *testing.T) {
 	up, ep := start(t, upstream.EndpointConfig{Kind: upstream.Process})
 	setPlan(t, ep, upstream.Rule{Fault: "process.pause"})

@@ -98,8 +98,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 		return err
 	}
 	exchanges := c.request(ctx)
-	cleared, err := c.control.Clear(ctx, c.endpoint)
-	if err != nil {
+	if _, err := c.control.Clear(ctx, c.endpoint); err != nil {
 		return fmt.Errorf("clear the fault: %w", err)
 	}
 	c.recover(ctx)
@@ -109,7 +108,6 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	}
 	c.collectLog(ctx, began)
 	c.fill(exchanges, p)
-	_ = cleared
 	if err != nil {
 		return notInjected{err}
 	}
@@ -311,9 +309,17 @@ func (c *cell) collectLog(ctx context.Context, began time.Time) {
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
 	_ = c.gateway.Logs().Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
-	for _, line := range c.gateway.Logs().Lines(c.id, gateway.LaneName(c.index), began, time.Now()) {
-		c.result.Log = append(c.result.Log, line.Text)
+	book, now := c.gateway.Logs(), time.Now()
+	c.result.Log = texts(book.Lines(c.id, gateway.LaneName(c.index), began, now))
+	c.result.SharedLog = texts(book.Shared(began, now))
+}
+
+func texts(lines []gateway.Line) []string {
+	var out []string
+	for _, line := range lines {
+		out = append(out, line.Text)
 	}
+	return out
 }
 
 // failedProbe tells of an observation that could not be made.

@@ -2,6 +2,7 @@ package run
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/gatefault/gatefault/scenarios"
 )
@@ -73,13 +74,20 @@ func count(n int, what string) string {
 // readSigns looks for the scenario's signs in the gateway's log.
 func readSigns(r *Result) {
 	for _, re := range r.Scenario.SignsOf(r.Gateway.Name) {
-		sign := Sign{Pattern: re.String()}
-		for _, line := range r.Log {
-			if re.MatchString(line) {
-				sign.Line = line
-				break
-			}
+		sign := Sign{Pattern: re.String(), Line: firstMatch(re, r.Log)}
+		if sign.Line == "" {
+			sign.Line = firstMatch(re, r.SharedLog)
+			sign.Shared = sign.Line != ""
 		}
 		r.Signs = append(r.Signs, sign)
 	}
+}
+
+func firstMatch(re *regexp.Regexp, lines []string) string {
+	for _, line := range lines {
+		if re.MatchString(line) {
+			return line
+		}
+	}
+	return ""
 }

@@ -62,8 +62,10 @@ type Result struct {
 
 	Client  []Chunk          `json:"client,omitempty"`  // what the client received
 	Journal []upstream.Event `json:"journal,omitempty"` // what the upstream saw
-	Log     []string         `json:"log,omitempty"`     // what the gateway logged
-	Signs   []Sign           `json:"signs,omitempty"`
+	Log     []string         `json:"log,omitempty"`     // what the gateway logged of this cell
+	// SharedLog are lines of the cell's time that name no request: this cell's or another's.
+	SharedLog []string `json:"sharedLog,omitempty"`
+	Signs     []Sign   `json:"signs,omitempty"`
 }
 
 // Chunk is a run of bytes and when it came.
@@ -76,6 +78,7 @@ type Chunk struct {
 type Sign struct {
 	Pattern string `json:"pattern"`
 	Line    string `json:"line,omitempty"`
+	Shared  bool   `json:"shared,omitempty"` // the line names no request, so it may be another cell's
 }
 
 // Report is a whole run.

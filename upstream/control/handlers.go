@@ -136,6 +136,9 @@ func (a *api) change(r *http.Request, p upstream.Plan, existing upstream.Existin
 	ctx, cancel := changing(r)
 	defer cancel()
 	if err := ep.SetPlan(ctx, p, existing); err != nil {
+		if _, gone := a.find(r); gone != nil { // deleted meanwhile
+			return PlanChange{}, gone
+		}
 		return PlanChange{}, err
 	}
 	return PlanChange{Plan: withRules(p), Journal: before}, nil
