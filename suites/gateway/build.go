@@ -3,8 +3,10 @@ package gateway
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 
 	"github.com/gatefault/gatefault/docker"
@@ -60,9 +63,9 @@ func (e *Engine) buildOnce(ctx context.Context, d *Definition, suite string) (er
 
 // unpackDebian runs the image builder; it writes the archive of the image's root file system.
 func unpackDebian(ctx context.Context, scratch, archive, suite string, packages []string) error {
-	script, err := docker.Files.ReadFile(buildScript)
+	script, err := writeScript(scratch)
 	if err != nil {
-		return fmt.Errorf("read the image builder: %w", err)
+		return err
 	}
 	out, err := os.Create(archive)
 	if err != nil {
@@ -70,8 +73,8 @@ func unpackDebian(ctx context.Context, scratch, archive, suite string, packages 
 	}
 	defer out.Close()
 	var messages bytes.Buffer
-	cmd := exec.CommandContext(ctx, "bash", append([]string{"-s", "--", suite, scratch}, packages...)...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(script), out, &messages
+	cmd := exec.CommandContext(ctx, "bash", append([]string{script, suite, scratch}, packages...)...)
+	cmd.Stdout, cmd.Stderr = out, &messages
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
@@ -79,6 +82,18 @@ func unpackDebian(ctx context.Context, scratch, archive, suite string, packages 
 		return fmt.Errorf("%w: %s", err, lastLines(messages.String(), 5))
 	}
 	return out.Close()
+}
+
+func writeScript(scratch string) (string, error) {
+	text, err := docker.Files.ReadFile(buildScript)
+	if err != nil {
+		return "", fmt.Errorf("read the image builder: %w", err)
+	}
+	file := filepath.Join(scratch, buildScript)
+	if err := os.WriteFile(file, text, 0o700); err != nil {
+		return "", fmt.Errorf("write the image builder: %w", err)
+	}
+	return file, nil
 }
 
 func (e *Engine) importArchive(ctx context.Context, archive, tag string, changes []string) error {
@@ -93,6 +108,22 @@ func (e *Engine) importArchive(ctx context.Context, archive, tag string, changes
 	}
 	defer answer.Close()
 	return drainMessages(answer)
+}
+
+// drainMessages reads the engine's progress messages to their end; one of them may be the failure.
+func drainMessages(r io.Reader) error {
+	for decoder := json.NewDecoder(r); ; {
+		var message jsonstream.Message
+		err := decoder.Decode(&message)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("read the engine's answer: %w", err)
+		case message.Error != nil:
+			return message.Error
+		}
+	}
 }
 
 func lastLines(text string, n int) string {

@@ -52,17 +52,42 @@ func Connect(ctx context.Context, progress Progress) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	docker, err := dial(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w; start Docker, set DOCKER_HOST, or run without containers", ErrNoEngine, err)
-	}
-	if _, err := docker.Ping(ctx, client.PingOptions{}); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: %w; start Docker, set DOCKER_HOST, or run without containers", ErrNoEngine, err), docker.Close())
+		return nil, fmt.Errorf("%w: %w; start Docker, correct DOCKER_HOST, or run without containers", ErrNoEngine, err)
 	}
 	if progress == nil {
 		progress = func(string, string) {}
 	}
 	return &Engine{docker: docker, owner: self, progress: progress}, nil
+}
+
+func dial(ctx context.Context) (*testcontainers.DockerClient, error) {
+	if err := askNamedEngine(ctx); err != nil {
+		return nil, err
+	}
+	docker, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := docker.Ping(ctx, client.PingOptions{}); err != nil {
+		return nil, errors.Join(err, docker.Close())
+	}
+	return docker, nil
+}
+
+// askNamedEngine asks the engine that DOCKER_HOST names, if it is set: testcontainers would silently take another one
+// when that one does not answer.
+func askNamedEngine(ctx context.Context) error {
+	if os.Getenv(client.EnvOverrideHost) == "" {
+		return nil
+	}
+	docker, err := client.New(client.FromEnv)
+	if err != nil {
+		return err
+	}
+	_, err = docker.Ping(ctx, client.PingOptions{})
+	return errors.Join(err, docker.Close())
 }
 
 // Close releases the connection. It stops nothing: see [Running.Stop], [Upstream.Stop], [Network.Remove] and [Engine.Sweep].

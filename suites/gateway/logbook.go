@@ -148,7 +148,7 @@ func (b *LogBook) scan(substring string, from int) (found bool, next int, change
 	return false, b.first + len(b.lines), b.changed, b.ended
 }
 
-// Ended is closed when the gateway's log has ended, that is, when the gateway is gone.
+// end marks the end of the log: the gateway is gone. Lines added later are ignored.
 func (b *LogBook) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

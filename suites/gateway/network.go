@@ -56,15 +56,15 @@ func (e *Engine) Network(ctx context.Context) (*Network, error) {
 		if err == nil {
 			return made, nil
 		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("create network: %w", err)
-		}
 		last = err // another process may have taken the subnet in between
 	}
 	return nil, fmt.Errorf("%w: %w", ErrNoSubnet, last)
 }
 
+// createNetwork goes on to the end once begun, like create.
 func (e *Engine) createNetwork(ctx context.Context, subnet netip.Prefix) (*Network, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	defer cancel()
 	made, err := tcnetwork.New(ctx, tcnetwork.WithLabels(e.labels("network")),
 		tcnetwork.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}}))
 	if err != nil {
@@ -132,7 +132,7 @@ func overlapsAny(subnet netip.Prefix, taken []netip.Prefix) bool {
 	return false
 }
 
-// attached are the request fields that put a container on the network, under the given names.
+// attach puts a container on the network, under the given further names.
 func (n *Network) attach(req *testcontainers.ContainerRequest, names ...string) {
 	req.Networks = []string{n.Name}
 	if len(names) > 0 {

@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -46,7 +47,10 @@ func shortHash(text string) string {
 	return hex.EncodeToString(sum[:4])
 }
 
-// startTime is field 22 of /proc/<pid>/stat. The second field, the command, may hold spaces and parentheses.
+var errDead = errors.New("the process has ended")
+
+// startTime is field 22 of /proc/<pid>/stat. The second field, the command, may hold spaces and parentheses. A process
+// that has ended and was not waited for yet (state Z) is dead, too.
 func startTime(pid int) (string, error) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -56,6 +60,9 @@ func startTime(pid int) (string, error) {
 	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
 	if len(fields) < 20 {
 		return "", fmt.Errorf("read start time: unexpected form of /proc/%d/stat", pid)
+	}
+	if state := fields[0]; state == "Z" || state == "X" {
+		return "", errDead
 	}
 	return fields[19], nil
 }

@@ -59,7 +59,7 @@ func (g *group) start(ctx context.Context) error {
 		return err
 	}
 	g.stage.started(time.Since(began))
-	g.stage.later(running.Stop)
+	g.stage.stopping(running.Stop)
 	g.gateway = running
 	for _, l := range all {
 		l.gateway = running

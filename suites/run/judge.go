@@ -28,7 +28,7 @@ func judge(r *Result) {
 
 // fits compares an observation with one expectation.
 func fits(r *Result, o scenarios.Outcome, attempts int, failures *scenarios.Share) bool {
-	if r.Observed != o || attempts > 0 && r.Attempts != attempts {
+	if r.Observed != o || len(r.Others) > 0 || attempts > 0 && r.Attempts != attempts {
 		return false
 	}
 	return failures == nil || r.Failures != nil && *r.Failures >= failures.Min && *r.Failures <= failures.Max
@@ -39,6 +39,9 @@ func drift(r *Result) string {
 	text := fmt.Sprintf("observed %s after %s", r.Observed, count(r.Attempts, "attempt"))
 	if r.Failures != nil {
 		text += fmt.Sprintf(" in %.0f %% of the requests", *r.Failures*100)
+	}
+	for _, o := range r.Others {
+		text += " and also " + o.String()
 	}
 	text += "; the standards ask for "
 	for i, e := range r.Standard {

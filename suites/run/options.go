@@ -18,6 +18,8 @@ import (
 type Options struct {
 	Scenarios []*scenarios.Scenario
 	Gateways  []*gateway.Definition
+	// Only, if set, says which cells to run.
+	Only func(scenario, gateway string) bool
 	// Images and Binaries override, by gateway, what is started.
 	Images   map[string]string
 	Binaries map[string]string

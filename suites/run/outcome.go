@@ -1,6 +1,11 @@
 package run
 
 import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
 	"github.com/gatefault/gatefault/upstream"
@@ -40,8 +45,8 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 	return o
 }
 
-// fillTraffic counts the failed requests. The observed outcome is theirs if they all have the same one, else that of the
-// most; without failures it is the first answer's. It gives the exchange to show.
+// fillTraffic counts the failed requests. The observed outcome is theirs, or the first answer's when none failed. If they
+// failed in different ways the outcome is that of most, and the others make the cell drift. It gives the exchange to show.
 func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) probe.Exchange {
 	r := c.result
 	shown, counts := exchanges[0], map[scenarios.Outcome]int{}
@@ -49,7 +54,7 @@ func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) probe.Exchange {
 	failed := 0
 	for _, ex := range exchanges {
 		o := c.outcome(ex, p)
-		if o.Kind == scenarios.Passed && o.Status < 400 {
+		if o.Kind == scenarios.Passed && o.Status < http.StatusBadRequest {
 			continue
 		}
 		failed++
@@ -59,6 +64,10 @@ func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) probe.Exchange {
 	}
 	share := float64(failed) / float64(len(exchanges))
 	r.Failures = &share
+	delete(counts, r.Observed)
+	for _, o := range slices.SortedFunc(maps.Keys(counts), func(a, b scenarios.Outcome) int { return strings.Compare(a.String(), b.String()) }) {
+		r.Others = append(r.Others, o)
+	}
 	return shown
 }
 

@@ -53,6 +53,7 @@ type Result struct {
 	Attempts int                     `json:"attempts"` // how often the gateway went to the upstream for the request
 	Evidence string                  `json:"evidence,omitempty"`
 	Failures *float64                `json:"failures,omitempty"` // with traffic: share of requests that failed
+	Others   []scenarios.Outcome     `json:"others,omitempty"`   // with traffic: outcomes of failed requests besides Observed
 
 	FirstByte time.Duration  `json:"firstByte,omitempty"` // nanoseconds from the dial, as all times here
 	Total     time.Duration  `json:"total,omitempty"`

@@ -51,6 +51,9 @@ func plan(opts Options) ([]*cell, error) {
 			return nil, fmt.Errorf("scenario %s (%s): %w", sc.ID, sc.Source, err)
 		}
 		for _, d := range opts.Gateways {
+			if opts.Only != nil && !opts.Only(sc.ID, d.Name) {
+				continue
+			}
 			cells = append(cells, newCell(fmt.Sprintf("gf-%s-%d", run, len(cells)+1), sc, f, d))
 		}
 	}

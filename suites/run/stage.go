@@ -41,7 +41,8 @@ type stage struct {
 	noMem  error         // why there is none
 
 	mu     sync.Mutex // guards what follows
-	undo   []func(context.Context) error
+	stops  []func(context.Context) error // side by side, first
+	undo   []func(context.Context) error // in reverse order, then
 	timing Timing
 }
 
@@ -113,7 +114,14 @@ func (s *stage) say(format string, args ...any) {
 	}
 }
 
-// later remembers what to undo when the stage closes; the last goes first.
+// stopping remembers what to stop when the stage closes, side by side with other such things.
+func (s *stage) stopping(f func(context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stops = append(s.stops, f)
+}
+
+// later remembers what to undo after all is stopped; the last goes first.
 func (s *stage) later(f func(context.Context) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +139,12 @@ func (s *stage) started(d time.Duration) {
 func (s *stage) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownTimeout)
 	defer cancel()
-	var errs []error
+	errs := make([]error, len(s.stops))
+	var wg sync.WaitGroup
+	for i, stop := range s.stops {
+		wg.Go(func() { errs[i] = stop(ctx) })
+	}
+	wg.Wait()
 	for i := len(s.undo) - 1; i >= 0; i-- {
 		errs = append(errs, s.undo[i](ctx))
 	}
@@ -147,7 +160,7 @@ func (s *stage) startUpstream(ctx context.Context, memory int64) (*upstreamHost,
 	if err != nil {
 		return nil, err
 	}
-	s.later(u.Stop)
+	s.stopping(u.Stop)
 	client, err := s.client("http://"+u.Control().String(), token)
 	if err != nil {
 		return nil, err

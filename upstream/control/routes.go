@@ -48,10 +48,9 @@ func (a *api) route() {
 	for _, o := range a.table {
 		a.router.Methods(o.method).Path(o.path).Name(o.name).Handler(a.handler(o))
 	}
-	a.router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		notFound.new("there is nothing at %s; %s lists what there is", r.URL.Path, prefix+"/openapi.json").write(w)
-	})
-	a.router.MethodNotAllowedHandler = http.HandlerFunc(a.methodNotAllowed)
+	// mux calls some wrong methods not found: a route that fits the method but not the path hides one that fits the path.
+	a.router.NotFoundHandler = http.HandlerFunc(a.miss)
+	a.router.MethodNotAllowedHandler = http.HandlerFunc(a.miss)
 }
 
 // ServeHTTP lets through what may pass.
@@ -122,17 +121,28 @@ func checkQuery(r *http.Request, known []parameter) error {
 	return nil
 }
 
-func (a *api) methodNotAllowed(w http.ResponseWriter, r *http.Request) {
-	var allowed []string
-	for _, o := range a.table {
-		try := r.Clone(r.Context())
-		try.Method = o.method
-		var m mux.RouteMatch
-		if !slices.Contains(allowed, o.method) && a.router.Match(try, &m) && m.MatchErr == nil {
-			allowed = append(allowed, o.method)
-		}
+// miss answers what has no route.
+func (a *api) miss(w http.ResponseWriter, r *http.Request) {
+	allowed := a.allowed(r)
+	if len(allowed) == 0 {
+		notFound.new("there is nothing at %s; %s lists what there is", r.URL.Path, prefix+"/openapi.json").write(w)
+		return
 	}
 	list := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", list)
 	wrongMethod.new("%s does not apply to %s; use %s", r.Method, r.URL.Path, list).write(w)
+}
+
+// allowed gives the methods that have a route for r's path.
+func (a *api) allowed(r *http.Request) []string {
+	var out []string
+	for _, o := range a.table {
+		try := r.Clone(r.Context())
+		try.Method = o.method
+		var m mux.RouteMatch
+		if !slices.Contains(out, o.method) && a.router.Match(try, &m) && m.MatchErr == nil {
+			out = append(out, o.method)
+		}
+	}
+	return out
 }

@@ -11,8 +11,6 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/net/netutil"
-
 	"github.com/gatefault/gatefault/upstream"
 )
 
@@ -69,14 +67,14 @@ func Listen(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	l, err := net.Listen("tcp", o.Address)
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(addr))
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("control API: address %s is in use: choose another port or stop what listens there (%w)", o.Address, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("control API: %w", err)
 	}
-	return &Server{opts: o, listener: netutil.LimitListener(l, MaxConns), api: a}, nil
+	return &Server{opts: o, listener: limit(l, MaxConns), api: a}, nil
 }
 
 func (o Options) withDefaults() Options {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+// Exit codes. When a run earns several, the highest counts.
+const (
+	exitOK          = 0
+	exitDrifted     = 1   // cells drifted
+	exitUsage       = 2   // the user's mistake
+	exitHarness     = 3   // gatefault or the machine failed, or a fault was not injected
+	exitIdle        = 4   // a requested gateway ran no cell
+	exitInterrupted = 130 // Ctrl-C
+)
+
+const about = `Break the upstream on command. See what your gateway says. Know whether it said it right.
+
+Exit codes: 0 as expected; 1 cells drifted; 2 wrong usage, nothing was run; 3 the harness failed or a fault was not
+injected; 4 a requested gateway ran no cell; 130 interrupted. When a run earns several of 1, 3 and 4, the highest
+counts: a table with a gap proves less than one with a difference.`
+
+// grammar is the command line.
+type grammar struct {
+	Run       runCmd       `cmd:"" help:"Run scenarios on gateways and judge what comes out."`
+	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
+	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
+	Upstream  upstreamCmd  `cmd:"" help:"Run a chaos upstream that is steered with inject, clear and journal."`
+	Inject    injectCmd    `cmd:"" help:"Put a fault in force at an endpoint of a running upstream."`
+	Clear     clearCmd     `cmd:"" help:"Make an endpoint of a running upstream healthy, or all of them."`
+	Journal   journalCmd   `cmd:"" help:"Show what a running upstream saw and did."`
+	Health    healthCmd    `cmd:"" help:"Tell whether a running upstream answers."`
+	Images    imagesCmd    `cmd:"" help:"Get the images of all gateways: pull or build what is missing."`
+	Sweep     sweepCmd     `cmd:"" help:"Remove what killed runs left behind."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
+}
+
+// failure is an error with its exit code. Without an error nothing is printed.
+type failure struct {
+	code int
+	err  error
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return fmt.Sprintf("exit code %d", f.code)
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// usage makes err the user's mistake.
+func usage(err error) error { return &failure{exitUsage, err} }
+
+func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, args...)) }
+
+// Main runs one command and gives its exit code. It reads nothing of the process but what is passed in; gateways and
+// Docker read their own variables.
+func Main(args, env []string, stdout, stderr io.Writer) int {
+	a := newApp(env, stdout, stderr)
+	ctx, stop := interruptible()
+	defer stop()
+	return a.exitCode(ctx, a.dispatch(ctx, args))
+}
+
+// helped is what the help flag ends parsing with: kong expects its exit function not to return.
+type helped struct{ code int }
+
+func (a *app) dispatch(ctx context.Context, args []string) (err error) {
+	defer func() {
+		if h, ok := recover().(helped); ok {
+			err = &failure{h.code, nil}
+		}
+	}()
+	parser, err := a.parser(ctx)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return usagef("%w; gatefault --help tells more", err)
+	}
+	return parsed.Run()
+}
+
+func (a *app) parser(ctx context.Context) (*kong.Kong, error) {
+	return kong.New(&grammar{},
+		kong.Name("gatefault"), kong.Description(about), kong.Writers(a.out, a.err),
+		kong.Exit(func(code int) { panic(helped{code}) }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
+		kong.ValueFormatter(func(v *kong.Value) string {
+			if name := v.Tag.Get("from"); name != "" {
+				return v.Help + " [$" + name + "]"
+			}
+			return v.Help
+		}),
+		kong.Resolvers(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+			if value := a.env[f.Tag.Get("from")]; value != "" {
+				return value, nil
+			}
+			return nil, nil
+		})),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(a))
+}
+
+// exitCode prints the error, if there is one to print, and gives the code that it stands for.
+func (a *app) exitCode(ctx context.Context, err error) int {
+	var f *failure
+	var unknown *fault.UnknownError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.Is(context.Cause(ctx), errInterrupted):
+		fmt.Fprintln(a.err, "gatefault: interrupted")
+		return exitInterrupted
+	case errors.As(err, &f) && f.err == nil:
+		return f.code
+	}
+	fmt.Fprintf(a.err, "gatefault: %v\n", err)
+	switch {
+	case f != nil:
+		return f.code
+	case errors.As(err, &unknown):
+		return exitUsage
+	}
+	return exitHarness
+}

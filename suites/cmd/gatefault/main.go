@@ -1,0 +1,13 @@
+// Command gatefault breaks an upstream on command and judges what gateways make of it.
+package main
+
+import (
+	"os"
+
+	"github.com/gatefault/gatefault/upstream"
+)
+
+func main() {
+	upstream.ServeChild()
+	os.Exit(Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/gatefault/gatefault/suites/report"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+// perform runs the cells and writes all reports.
+func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *place) error {
+	out, err := c.outputs(a)
+	if err != nil {
+		return usage(err)
+	}
+	defer out.close()
+	ctx, cancel := c.limited(ctx)
+	defer cancel()
+	p := newProgress(out.people)
+	if here.why != "" {
+		p.say(here.why)
+	}
+	result, err := run.Run(ctx, run.Options{
+		Scenarios: sel.scenarios, Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
+		Local: here.engine == nil, OwnNamespace: here.ownNamespace, Lanes: c.Lanes, Progress: p.step,
+	})
+	p.end()
+	if result == nil || errors.Is(context.Cause(ctx), errInterrupted) {
+		return err
+	}
+	if err := out.write(result, c.repeat(sel)); err != nil {
+		return err
+	}
+	return c.conclude(ctx, result, sel, err)
+}
+
+// conclude gives what the run earned: an error with its exit code, or nil.
+func (c *runCmd) conclude(ctx context.Context, r *run.Report, sel *selection, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
+		return cause
+	}
+	if err != nil {
+		return err
+	}
+	switch code := c.verdictCode(r, sel); code {
+	case exitOK:
+		return nil
+	case exitIdle:
+		return &failure{code, c.idle(r)}
+	default:
+		return &failure{code, nil} // the table says it all
+	}
+}
+
+// outputs are where a run's reports go.
+type outputs struct {
+	people      screen
+	json, junit io.Writer // nil: not wanted
+	files       []*os.File
+}
+
+// outputs opens the files before the run, so that one that cannot be written is told of at once.
+func (c *runCmd) outputs(a *app) (*outputs, error) {
+	o := &outputs{people: a.screen(a.out)}
+	if c.JSON == "-" || c.JUnit == "-" {
+		o.people = a.screen(a.err)
+	}
+	var err error
+	if o.json, err = o.open(a, c.JSON); err != nil {
+		return nil, err
+	}
+	o.junit, err = o.open(a, c.JUnit)
+	return o, err
+}
+
+func (o *outputs) open(a *app, name string) (io.Writer, error) {
+	switch name {
+	case "":
+		return nil, nil
+	case "-":
+		return a.out, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("the report cannot be written: %w", err)
+	}
+	o.files = append(o.files, f)
+	return f, nil
+}
+
+func (o *outputs) write(r *run.Report, repeat report.Repeat) error {
+	var errs []error
+	if o.json != nil {
+		errs = append(errs, report.JSON(o.json, r, version()))
+	}
+	if o.junit != nil {
+		errs = append(errs, report.JUnit(o.junit, r, repeat))
+	}
+	errs = append(errs, o.close(), report.Terminal(o.people, r,
+		report.TerminalOptions{Width: o.people.width, Colour: o.people.colour, Repeat: repeat}))
+	return errors.Join(errs...)
+}
+
+// close closes the files once.
+func (o *outputs) close() error {
+	var errs []error
+	for _, f := range o.files {
+		errs = append(errs, f.Close())
+	}
+	o.files = nil
+	return errors.Join(errs...)
+}

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"debug/elf"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/upstream/firewall/netns"
+)
+
+// place is where a run happens.
+type place struct {
+	engine       *struct{} // set: containers
+	program      string    // see run.Options
+	ownNamespace bool
+	elsewhere    bool   // this program has to run again, in a network namespace of its own
+	why          string // told to the user
+}
+
+// insideVariable tells a program that it runs in a network namespace made for it, and why there are no containers.
+const insideVariable = "GATEFAULT_INSIDE"
+
+// programVariable names another program for the upstream's container.
+const programVariable = "GATEFAULT_BINARY"
+
+// place decides where to run.
+func (c *runCmd) place(ctx context.Context, a *app) (*place, error) {
+	program, err := a.program()
+	if err != nil {
+		return nil, err
+	}
+	if why := a.env[insideVariable]; why != "" {
+		return &place{program: program, ownNamespace: true, why: why}, netns.LoopbackUp()
+	}
+	if c.Local {
+		if c.Require != "" {
+			return nil, usagef("--local and --require containers exclude each other")
+		}
+		return local(program, "Containers are switched off; running what can run on loopback."), nil
+	}
+	engine, err := gateway.Connect(ctx, nil)
+	if errors.Is(err, gateway.ErrNoEngine) {
+		if c.Require != "" {
+			return nil, &failure{exitIdle, fmt.Errorf("--require containers: %w", err)}
+		}
+		return local(program, firstLine(err.Error())+"; running what can run on loopback."), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(engine.Close(), checkStatic(program)); err != nil {
+		return nil, usage(err)
+	}
+	return &place{engine: &struct{}{}, program: program, why: "Running in containers."}, nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// local is a run on loopback; it moves to a network namespace of its own where there is such a thing.
+func local(program, why string) *place {
+	return &place{program: program, elsewhere: runtime.GOOS == "linux", why: why}
+}
+
+// program is the gatefault program that upstreams run.
+func (a *app) program() (string, error) {
+	if named := a.env[programVariable]; named != "" {
+		if _, err := os.Stat(named); err != nil {
+			return "", usagef("%s: %w", programVariable, err)
+		}
+		return named, nil
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("find this program's own file: %w", err)
+	}
+	return self, nil
+}
+
+// checkStatic makes sure that a program runs in a container that holds nothing else.
+func checkStatic(program string) error {
+	const advice = "build gatefault with CGO_ENABLED=0 for Linux, as make does, and name it in " + programVariable
+	f, err := elf.Open(program)
+	if err != nil {
+		return fmt.Errorf("%s cannot run in the upstream's container (%w); %s", program, err, advice)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return fmt.Errorf("%s is linked dynamically, and the upstream's container has no libraries; %s", program, advice)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gatefault/gatefault/suites/report"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+// progress shows a run while it goes: in a terminal one status line that is rewritten, above it what must not be
+// missed; elsewhere a plain line for each step.
+type progress struct {
+	screen
+	began time.Time
+
+	mu     sync.Mutex // guards what follows
+	status string
+}
+
+func newProgress(s screen) *progress { return &progress{screen: s, began: time.Now()} }
+
+// clearLine goes to the line's begin and erases it (ECMA-48 §8.3.41 EL).
+const clearLine = "\r\x1b[K"
+
+// step takes a step of the run.
+func (p *progress) step(s run.Progress) {
+	if s.Message != "" {
+		p.say(s.Message)
+	}
+	if s.Result == nil {
+		return
+	}
+	r := s.Result
+	head := fmt.Sprintf("[%*d/%d]", len(fmt.Sprint(s.Cells)), s.Done, s.Cells)
+	cell := fmt.Sprintf("%s %s %s %s", report.Mark(r.Verdict), r.Gateway.Name, r.ID, r.Observed)
+	switch {
+	case !p.live:
+		p.say(head + " " + strings.TrimRight(cell, " ") + " " + string(r.Verdict))
+	case r.Verdict == run.Drifted || r.Verdict == run.NotInjected || r.Verdict == run.Error:
+		p.say(report.PaintVerdict(p.colour, r.Verdict, cell+" "+string(r.Verdict)))
+	}
+	p.show(fmt.Sprintf("%s running, %.0f s", head, time.Since(p.began).Seconds()))
+}
+
+// say prints a line for good.
+func (p *progress) say(line string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live {
+		line = clearLine + line
+	}
+	fmt.Fprintf(p, "%s\n%s", line, p.status)
+}
+
+// show rewrites the status line.
+func (p *progress) show(status string) {
+	if !p.live {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = status
+	fmt.Fprint(p, clearLine, status)
+}
+
+// end removes the status line.
+func (p *progress) end() {
+	p.show("")
+	if !p.live {
+		fmt.Fprintln(p)
+	}
+}

@@ -1,0 +1,287 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	tcexec "github.com/testcontainers/testcontainers-go/exec"
+	"github.com/testcontainers/testcontainers-go/log"
+)
+
+// containerScratch is the writable folder of a gateway's container. Every image has it, for whatever user it runs as.
+const containerScratch = "/tmp"
+
+// stopTimeout bounds clean-up that has to happen although the caller's context has ended.
+const stopTimeout = 10 * time.Second
+
+func startContainer(ctx context.Context, spec Spec) (*Running, error) {
+	image, err := spec.Engine.Image(ctx, spec.Definition, spec.Image)
+	if err != nil {
+		return nil, err
+	}
+	spec.Lanes = withPorts(spec.Lanes)
+	var failures []error
+	for _, binary := range binariesOf(spec.Definition, image) {
+		running, err := runContainer(ctx, spec, image, binary)
+		if err == nil {
+			return running, nil
+		}
+		failures = append(failures, err)
+		var started *StartError
+		if errors.As(err, &started) || ctx.Err() != nil {
+			break // the program is there, another name would not help
+		}
+	}
+	return nil, errors.Join(failures...)
+}
+
+// binariesOf are the names to try: an image of ours says its program's name, in others it is found by trying.
+func binariesOf(d *Definition, image Image) []string {
+	if image.binary != "" {
+		return []string{image.binary}
+	}
+	return d.Binaries
+}
+
+func withPorts(lanes []Lane) []Lane {
+	out := append([]Lane(nil), lanes...)
+	for i := range out {
+		if out[i].Listen == 0 {
+			out[i].Listen = firstPort + uint16(i)
+		}
+	}
+	return out
+}
+
+func runContainer(ctx context.Context, spec Spec, image Image, binary string) (*Running, error) {
+	req, err := gatewayRequest(spec, image, binary)
+	if err != nil {
+		return nil, err
+	}
+	logs := NewLogBook(spec.Definition.Lane)
+	box, err := spec.Engine.run(ctx, req, logs)
+	if err != nil {
+		return nil, fmt.Errorf("run %s in %s: %w", binary, image.Ref, err)
+	}
+	r := &Running{spec: spec, image: image.String(), logs: logs, stop: box.remove}
+	for _, lane := range spec.Lanes {
+		r.lanes = append(r.lanes, netip.AddrPortFrom(box.addr, lane.Listen))
+	}
+	if err := box.awaitGateway(ctx, r, binary); err != nil {
+		return nil, errors.Join(startError(r.Name(), logs, err), box.removeAnyway(ctx))
+	}
+	return r, nil
+}
+
+func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.ContainerRequest, error) {
+	d := spec.Definition
+	view := newView(d, spec.Lanes, "0.0.0.0", containerScratch)
+	var req testcontainers.ContainerRequest
+	text, err := spec.text(view)
+	if err != nil {
+		return req, err
+	}
+	args, err := expandAll(d.Run, view)
+	if err != nil {
+		return req, err
+	}
+	env, err := d.environment(view)
+	if err != nil {
+		return req, err
+	}
+	req = testcontainers.ContainerRequest{
+		Image: image.Ref, Entrypoint: append([]string{binary}, args...), Cmd: []string{}, Env: env,
+		Labels: spec.Engine.labels("gateway"),
+		Files:  []testcontainers.ContainerFile{{Reader: strings.NewReader(text), ContainerFilePath: view.Config, FileMode: 0o644}},
+	}
+	spec.Network.attach(&req)
+	return req, nil
+}
+
+// box is a running container whose log is being read.
+type box struct {
+	container testcontainers.Container
+	addr      netip.Addr
+	// exited is closed when the log has been read to its end, which is when the container has stopped.
+	exited chan struct{}
+}
+
+// run starts a container on the request's network, publishing nothing, and reads its log into logs until it ends.
+// On failure the container is removed.
+func (e *Engine) run(ctx context.Context, req testcontainers.ContainerRequest, logs *LogBook) (*box, error) {
+	unpublished(&req)
+	made, err := create(ctx, req)
+	if made == nil {
+		return nil, err
+	}
+	b := &box{container: made, exited: make(chan struct{})}
+	if err == nil {
+		err = b.locate(ctx, req.Networks[0])
+	}
+	var stream io.ReadCloser
+	if err == nil {
+		// The log outlives the context of the start: it ends with the container.
+		stream, err = e.docker.ContainerLogs(context.WithoutCancel(ctx), made.GetContainerID(),
+			client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
+	}
+	if err != nil {
+		close(b.exited)
+		return nil, errors.Join(err, b.removeAnyway(ctx))
+	}
+	go b.follow(stream, logs)
+	return b, nil
+}
+
+// createTimeout bounds the creation of one container or network by the engine.
+const createTimeout = 30 * time.Second
+
+// create makes and starts a container, to the end once begun: the engine would finish a creation whose client has gone
+// away, and nobody would know the container's id.
+func create(ctx context.Context, req testcontainers.ContainerRequest) (testcontainers.Container, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	creating, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	defer cancel()
+	made, err := testcontainers.GenericContainer(creating, testcontainers.GenericContainerRequest{
+		ContainerRequest: req, Started: true, Logger: log.NewNoopLogger(),
+	})
+	if err == nil {
+		err = ctx.Err()
+	}
+	return made, err
+}
+
+// unpublished keeps testcontainers from publishing the ports that an image exposes, which it does when a request exposes
+// none. The container's own address is what we use.
+func unpublished(req *testcontainers.ContainerRequest) {
+	var config *container.Config
+	var host *container.HostConfig
+	modifyConfig, modifyHost := req.ConfigModifier, req.HostConfigModifier
+	req.ConfigModifier = func(c *container.Config) {
+		config = c
+		if modifyConfig != nil {
+			modifyConfig(c)
+		}
+	}
+	req.HostConfigModifier = func(h *container.HostConfig) {
+		host = h
+		if modifyHost != nil {
+			modifyHost(h)
+		}
+	}
+	// This hook runs after the one that adds the exposed ports.
+	req.LifecycleHooks = append(req.LifecycleHooks, testcontainers.ContainerLifecycleHooks{
+		PreCreates: []testcontainers.ContainerRequestHook{func(context.Context, testcontainers.ContainerRequest) error {
+			config.ExposedPorts, host.PortBindings = nil, nil
+			return nil
+		}},
+	})
+}
+
+func (b *box) locate(ctx context.Context, network string) error {
+	found, err := b.container.Inspect(ctx)
+	if err != nil {
+		return fmt.Errorf("inspect container: %w", err)
+	}
+	// A container that has exited already has no address; its log tells why.
+	if endpoint := found.NetworkSettings.Networks[network]; endpoint != nil && endpoint.IPAddress.IsValid() {
+		b.addr = endpoint.IPAddress
+	}
+	return nil
+}
+
+// follow ends when the container does, because then its log ends.
+func (b *box) follow(stream io.ReadCloser, logs *LogBook) {
+	defer close(b.exited)
+	defer logs.end()
+	defer stream.Close()
+	reader, writer := io.Pipe()
+	go func() {
+		_, err := stdcopy.StdCopy(writer, writer, stream)
+		writer.CloseWithError(err)
+	}()
+	logs.read(reader)
+}
+
+// awaitGateway waits until all lanes are ready and asks the product for its version at the same time. A gateway that
+// exits makes the question fail, too; then the exit is what matters.
+func (b *box) awaitGateway(ctx context.Context, r *Running, binary string) error {
+	if !b.addr.IsValid() {
+		return b.awaitExit(ctx)
+	}
+	asked := make(chan error, 1)
+	go func() {
+		version, err := b.version(ctx, r.spec.Definition, binary)
+		r.version = version
+		asked <- err
+	}()
+	if err := awaitReady(ctx, r.spec.Definition.Ready, r.lanes, b.exited); err != nil {
+		return err
+	}
+	return <-asked
+}
+
+// awaitExit waits for the rest of the log of a container that has stopped.
+func (b *box) awaitExit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	select {
+	case <-b.exited:
+		return errExited
+	case <-ctx.Done():
+		return errors.Join(errExited, ctx.Err())
+	}
+}
+
+func (b *box) version(ctx context.Context, d *Definition, binary string) (string, error) {
+	_, out, err := b.container.Exec(ctx, append([]string{binary}, d.Version.Args...), tcexec.Multiplexed())
+	if err != nil {
+		return "", fmt.Errorf("ask for the version: %w", err)
+	}
+	text, err := io.ReadAll(out)
+	if err != nil {
+		return "", fmt.Errorf("ask for the version: %w", err)
+	}
+	return d.versionIn(string(text))
+}
+
+// versionIn finds the version in what the product printed.
+func (d *Definition) versionIn(text string) (string, error) {
+	found := d.Version.Match.FindStringSubmatch(text)
+	if found == nil {
+		return "", fmt.Errorf("%s printed no version that %s matches: %q", d.Name, d.Version.Match, lastLines(text, 3))
+	}
+	return found[1], nil
+}
+
+// remove kills the container, removes it and waits for the end of its log.
+func (b *box) remove(ctx context.Context) error {
+	err := b.container.Terminate(ctx, testcontainers.StopTimeout(0))
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("remove container: %w", err)
+	}
+	select {
+	case <-b.exited:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("await the end of the log: %w", ctx.Err())
+	}
+}
+
+// removeAnyway removes although the context may have ended.
+func (b *box) removeAnyway(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return b.remove(ctx)
+}

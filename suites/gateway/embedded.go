@@ -1,0 +1,169 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"runtime"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// transportProfile is the configuration of the embedded gateway: fields of [http.Transport].
+type transportProfile struct {
+	DialTimeout           time.Duration `yaml:"dialTimeout"`
+	ResponseHeaderTimeout time.Duration `yaml:"responseHeaderTimeout"`
+	DisableKeepAlives     bool          `yaml:"disableKeepAlives"`
+	MaxIdleConnsPerHost   int           `yaml:"maxIdleConnsPerHost"`
+}
+
+func (p transportProfile) transport() *http.Transport {
+	dialer := &net.Dialer{Timeout: p.DialTimeout}
+	return &http.Transport{
+		DialContext:           dialer.DialContext,
+		ResponseHeaderTimeout: p.ResponseHeaderTimeout,
+		DisableKeepAlives:     p.DisableKeepAlives,
+		MaxIdleConnsPerHost:   p.MaxIdleConnsPerHost,
+	}
+}
+
+func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
+	var profile transportProfile
+	text, err := spec.text(newView(spec.Definition, spec.Lanes, "127.0.0.1", ""))
+	if err != nil {
+		return nil, err
+	}
+	if err := decode(spec.Definition.Config, []byte(text), &profile); err != nil {
+		return nil, err
+	}
+	r := &Running{spec: spec, version: runtime.Version(), image: "embedded", logs: NewLogBook(spec.Definition.Lane)}
+	var proxies []*embeddedLane
+	r.stop = func(context.Context) error {
+		defer r.logs.end()
+		var failures []error
+		for _, proxy := range proxies {
+			failures = append(failures, proxy.close())
+		}
+		return errors.Join(failures...)
+	}
+	for _, lane := range spec.Lanes {
+		proxy, err := serveLane(lane, profile, r.logs)
+		if err != nil {
+			return nil, errors.Join(&StartError{Gateway: r.Name(), Err: err}, r.stop(context.Background()))
+		}
+		proxies = append(proxies, proxy)
+		r.lanes = append(r.lanes, proxy.addr)
+	}
+	return r, nil
+}
+
+// embeddedLane is one listener with a reverse proxy and a connection pool of its own.
+type embeddedLane struct {
+	addr      netip.AddrPort
+	name      string
+	logs      *LogBook
+	server    *http.Server
+	transport *http.Transport
+	proxy     *httputil.ReverseProxy
+	requests  sync.WaitGroup
+	done      chan struct{} // closed when Serve has returned
+}
+
+func serveLane(lane Lane, profile transportProfile, logs *LogBook) (*embeddedLane, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(lane.Listen))))
+	if err != nil {
+		return nil, fmt.Errorf("listen for lane %d: %w", lane.Index, err)
+	}
+	l := &embeddedLane{
+		addr: listener.Addr().(*net.TCPAddr).AddrPort(), name: LaneName(lane.Index), logs: logs,
+		transport: profile.transport(), done: make(chan struct{}),
+	}
+	errorLog := log.New(lineWriter{logs}, l.name+" ", 0)
+	upstream := &url.URL{Scheme: "http", Host: lane.Upstream.String()}
+	l.proxy = &httputil.ReverseProxy{
+		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
+		Transport: l.transport, ErrorLog: errorLog,
+	}
+	l.server = &http.Server{Handler: http.HandlerFunc(l.serve), ErrorLog: errorLog}
+	go func() {
+		defer close(l.done)
+		_ = l.server.Serve(listener) // always ends with an error: the server was closed
+	}()
+	return l, nil
+}
+
+// serve writes the access line also when the proxy aborts the answer by panicking with [http.ErrAbortHandler].
+func (l *embeddedLane) serve(w http.ResponseWriter, r *http.Request) {
+	l.requests.Add(1)
+	defer l.requests.Done()
+	start := time.Now()
+	answer := &statusWriter{ResponseWriter: w}
+	ended := "aborted"
+	defer func() {
+		l.logs.Add(fmt.Sprintf("%s %s %s %q %d %d %s %.3fs", l.name, r.RemoteAddr, start.Format(time.RFC3339Nano),
+			r.Method+" "+r.RequestURI+" "+r.Proto, answer.status, answer.bytes, ended, time.Since(start).Seconds()))
+	}()
+	l.proxy.ServeHTTP(answer, r)
+	ended = "complete"
+}
+
+// close cuts all connections and waits for the requests under way.
+func (l *embeddedLane) close() error {
+	err := l.server.Close()
+	<-l.done
+	l.requests.Wait()
+	l.transport.CloseIdleConnections()
+	if err != nil {
+		return fmt.Errorf("close %s: %w", l.name, err)
+	}
+	return nil
+}
+
+// statusWriter remembers what was answered.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	// 1xx answers, 101 apart, are not final.
+	if status >= http.StatusOK || status == http.StatusSwitchingProtocols {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets [http.ResponseController] reach the flusher and the hijacker.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// lineWriter adds each write of a [log.Logger], which is one entry, to a log book.
+type lineWriter struct{ logs *LogBook }
+
+func (w lineWriter) Write(p []byte) (int, error) {
+	w.logs.Add(string(trimNewline(p)))
+	return len(p), nil
+}
+
+func trimNewline(p []byte) []byte {
+	if n := len(p); n > 0 && p[n-1] == '\n' {
+		return p[:n-1]
+	}
+	return p
+}

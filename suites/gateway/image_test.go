@@ -1,0 +1,211 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+func TestLadderOrder(t *testing.T) {
+	d := &Definition{Name: "good", Images: []string{"127.0.0.1:1/official:1"}}
+	d.Debian.Suite, d.Debian.Packages = "trixie", []string{"gatefault-has-no-such-package"}
+	e := testEngine(t)
+	_, err := e.Image(testContext(t), d, "")
+	assertNoImage(t, err, "local tag 127.0.0.1:1/official:1", "local tag gatefault/good:trixie", "pull 127.0.0.1:1/official:1", "build from Debian packages of trixie")
+	_, err = e.Image(testContext(t), d, "127.0.0.1:1/mine:2")
+	assertNoImage(t, err, "pull 127.0.0.1:1/mine:2")
+	_, err = e.Image(testContext(t), d, "debian:no suite")
+	assertNoImage(t, err, `"no suite" is no suite`)
+	_, err = e.Image(testContext(t), d, "debian:nonesuch")
+	assertNoImage(t, err, "build from Debian packages of nonesuch")
+	assertNoScratch(t)
+}
+
+func assertNoImage(t *testing.T, err error, reasons ...string) {
+	t.Helper()
+	var missing *NoImageError
+	if !errors.As(err, &missing) || !errors.Is(err, ErrNoImage) || len(missing.Reasons) != len(reasons) {
+		t.Fatalf("got %v, want a NoImageError with %d reasons", err, len(reasons))
+	}
+	for i, want := range reasons {
+		if !strings.Contains(missing.Reasons[i].Error(), want) {
+			t.Errorf("reason %d is %q, want %q", i, missing.Reasons[i], want)
+		}
+	}
+}
+
+func TestSuiteOverrideBuildsFromThatSuite(t *testing.T) {
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		t.Skip("building from Debian packages needs apt-get: ", err)
+	}
+	e := testEngine(t)
+	n := testNetwork(t, e)
+	u := testUpstream(t, e, n)
+	r, err := Start(testContext(t), Spec{
+		Definition: definitions(t)["nginx"], Profile: "plain", Lanes: containerLanes(u, 1), Place: PlaceContainer,
+		Engine: e, Network: n, Image: "debian:bookworm",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stopped(t, r.Stop)
+	if !strings.HasPrefix(r.Version(), "1.22.") || !strings.HasPrefix(r.Image(), "gatefault/nginx:bookworm (") {
+		t.Errorf("version %q of image %q", r.Version(), r.Image())
+	}
+}
+
+// The pull is tested against a real registry: one of our images is pushed, its tags are removed, and the ladder gets it.
+func TestPullFromARegistry(t *testing.T) {
+	e := testEngine(t)
+	registry := startRegistry(t)
+	d := definitions(t)["nginx"]
+	built, err := e.Image(testContext(t), d, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := registry + "/official/nginx:test"
+	push(t, e, built.Ref, ref)
+	official := *d
+	official.Images = []string{ref}
+	official.Debian = Debian{}
+
+	pulled, err := e.Image(testContext(t), &official, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if pulled.Ref != ref {
+		t.Errorf("pulled %s, want %s", pulled.Ref, ref)
+	}
+	again, err := e.Image(testContext(t), d, ref)
+	if err != nil || again.ID != pulled.ID {
+		t.Errorf("the override gave %s, %v; want %s", again, err, pulled)
+	}
+	serveWithImage(t, e, d, ref)
+	removeTag(t, e, ref)
+}
+
+func serveWithImage(t *testing.T, e *Engine, d *Definition, ref string) {
+	t.Helper()
+	n := testNetwork(t, e)
+	u := testUpstream(t, e, n)
+	r, err := Start(testContext(t), Spec{
+		Definition: d, Profile: "plain", Lanes: containerLanes(u, 1), Place: PlaceContainer, Engine: e, Network: n, Image: ref,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stopped(t, r.Stop)
+	proveLanes(t, r, portAnswer)
+	if !strings.HasPrefix(r.Image(), ref+" (") {
+		t.Errorf("image %q, want %s", r.Image(), ref)
+	}
+}
+
+// startRegistry runs Debian's docker-registry on a free port of loopback, which the engine trusts without TLS.
+func startRegistry(t *testing.T) (address string) {
+	t.Helper()
+	binary, err := exec.LookPath("docker-registry")
+	if err != nil {
+		if strings.Contains(os.Getenv("GATEFAULT_REQUIRE"), "registry") {
+			t.Fatal(err)
+		}
+		t.Skip("docker-registry is not installed (Debian: apt install docker-registry)")
+	}
+	address = refusingAddress(t).String()
+	config := filepath.Join(t.TempDir(), "registry.yml")
+	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n", t.TempDir(), address)
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "serve", config)
+	logs := NewLogBook(Regexp{})
+	child, err := startProcess(cmd, logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopped(t, child.stop) })
+	if err := awaitReady(testContext(t), ReadyHTTP, []netip.AddrPort{netip.MustParseAddrPort(address)}, child.exited); err != nil {
+		t.Fatalf("%v: %s", err, texts(logs.Tail(logTail)))
+	}
+	return address
+}
+
+func push(t *testing.T, e *Engine, from, to string) {
+	t.Helper()
+	if _, err := e.docker.ImageTag(testContext(t), client.ImageTagOptions{Source: from, Target: to}); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := e.docker.ImagePush(testContext(t), to, client.ImagePushOptions{RegistryAuth: "e30="})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Close()
+	if err := drainMessages(answer); err != nil {
+		t.Fatal(err)
+	}
+	removeTag(t, e, to)
+}
+
+func removeTag(t *testing.T, e *Engine, ref string) {
+	t.Helper()
+	if _, err := e.docker.ImageRemove(testContext(t), ref, client.ImageRemoveOptions{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSubnetsDoNotOverlap(t *testing.T) {
+	var taken []netip.Prefix
+	for range 100 {
+		subnet, ok := freeSubnet(taken)
+		if !ok || overlapsAny(subnet, taken) || !networkRange.Overlaps(subnet) || subnet.Bits() != networkBits {
+			t.Fatalf("subnet %s, %v, after %v", subnet, ok, taken)
+		}
+		taken = append(taken, subnet)
+	}
+	if _, ok := freeSubnet([]netip.Prefix{networkRange}); ok {
+		t.Error("a subnet was found in a range that is taken")
+	}
+}
+
+func TestNetworksSideBySide(t *testing.T) {
+	e := testEngine(t)
+	var subnets []netip.Prefix
+	for range 5 {
+		n := testNetwork(t, e)
+		if slices.Contains(subnets, n.Subnet) {
+			t.Errorf("%s was given twice", n.Subnet)
+		}
+		subnets = append(subnets, n.Subnet)
+	}
+}
+
+func TestNoEngineIsToldAtOnce(t *testing.T) {
+	if os.Getenv("GATEFAULT_TEST_NO_ENGINE") == "" {
+		// testcontainers remembers the first engine of a process, so another process has to look.
+		again := exec.Command(os.Args[0], "-test.run=^TestNoEngineIsToldAtOnce$", "-test.v")
+		again.Env = append(os.Environ(), "GATEFAULT_TEST_NO_ENGINE=1", "DOCKER_HOST=tcp://"+refusingAddress(t).String())
+		if text, err := again.CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, text)
+		}
+		return
+	}
+	began := time.Now()
+	_, err := Connect(context.Background(), nil)
+	if !errors.Is(err, ErrNoEngine) {
+		t.Errorf("got %v, want ErrNoEngine", err)
+	}
+	t.Logf("%v, after %s", err, time.Since(began))
+	if time.Since(began) > connectTimeout {
+		t.Error("it took too long")
+	}
+}

@@ -1,0 +1,25 @@
+// Command upstream stands in for the chaos upstream in the tests of package gateway: it answers on the control port and
+// on the ports 9001 to 9040 with the number of the port.
+package main
+
+import (
+	"fmt"
+	"log"
+	"net/http"
+	"os"
+)
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "fail" {
+		log.Fatal("told to fail")
+	}
+	handler := func(port int) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			fmt.Fprintf(w, "port %d %s", port, os.Getenv("GATEFAULT_TOKEN"))
+		}
+	}
+	for port := 9001; port <= 9040; port++ {
+		go func() { log.Fatal(http.ListenAndServe(fmt.Sprintf(":%d", port), handler(port))) }()
+	}
+	log.Fatal(http.ListenAndServe(":9500", handler(9500)))
+}

@@ -1,0 +1,199 @@
+package suites_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
+	. "github.com/onsi/gomega"
+
+	"github.com/gatefault/gatefault/docker"
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+// TestMatrix runs the selected cells side by side in the background; each spec awaits and asserts its own. Selecting works
+// by label: go test ./suites -ginkgo.label-filter='nginx && firewall'.
+func TestMatrix(t *testing.T) {
+	RegisterFailHandler(Fail)
+	matrix.selected = selected(PreviewSpecs("gatefault"))
+	RunSpecs(t, "gatefault: scenarios x gateways")
+}
+
+// key names a cell.
+type key struct{ scenario, gateway string }
+
+// matrix is the run behind the specs.
+var matrix = struct {
+	selected map[key]bool
+	mu       sync.Mutex
+	waiting  map[key]chan *run.Result
+	cancel   context.CancelFunc
+	ended    chan struct{}
+	report   *run.Report
+	err      error
+}{waiting: map[key]chan *run.Result{}, ended: make(chan struct{})}
+
+// selected reads from a preview which cells the filters chose.
+func selected(preview Report) map[key]bool {
+	chosen := map[key]bool{}
+	for _, spec := range preview.SpecReports {
+		if spec.LeafNodeType == types.NodeTypeIt && !spec.State.Is(types.SpecStateSkipped|types.SpecStatePending) {
+			for _, entry := range cells() {
+				if spec.FullText() == "matrix "+entry.gateway+" "+entry.scenario {
+					chosen[entry] = true
+				}
+			}
+		}
+	}
+	return chosen
+}
+
+var catalogue = sync.OnceValues(scenarios.Builtin)
+
+var definitions = sync.OnceValues(func() ([]*gateway.Definition, error) { return gateway.Load(docker.Files) })
+
+// must keeps the tree from being built on a broken catalogue.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func cells() []key {
+	var all []key
+	for _, d := range must(definitions()) {
+		for _, s := range must(catalogue()).All() {
+			all = append(all, key{s.ID, d.Name})
+		}
+	}
+	return all
+}
+
+var _ = BeforeSuite(func() {
+	if len(matrix.selected) == 0 {
+		return
+	}
+	path, err := program()
+	Expect(err).NotTo(HaveOccurred())
+	for k := range matrix.selected {
+		matrix.waiting[k] = make(chan *run.Result, 1)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	matrix.cancel = cancel
+	go func() {
+		defer close(matrix.ended)
+		matrix.report, matrix.err = run.Run(ctx, run.Options{
+			Scenarios: must(catalogue()).All(), Gateways: must(definitions()), Program: path,
+			Only:     func(s, g string) bool { return matrix.selected[key{s, g}] },
+			Progress: deliver,
+		})
+	}()
+})
+
+// deliver hands a finished cell to its spec.
+func deliver(p run.Progress) {
+	if p.Result != nil {
+		matrix.waiting[key{p.Result.ID, p.Result.Gateway.Name}] <- p.Result
+	} else {
+		GinkgoLogr.Info(p.Message)
+	}
+}
+
+var _ = AfterSuite(func() {
+	if matrix.cancel == nil {
+		return
+	}
+	defer matrix.cancel()
+	if CurrentSpecReport().Failed() {
+		matrix.cancel()
+	}
+	Eventually(matrix.ended).WithTimeout(2 * time.Minute).Should(BeClosed())
+	Expect(matrix.err).NotTo(HaveOccurred())
+})
+
+var _ = Describe("matrix", func() {
+	for _, d := range must(definitions()) {
+		Describe(d.Name, Label(d.Name), func() {
+			for _, s := range must(catalogue()).All() {
+				It(s.ID, labels(s), func(ctx SpecContext) {
+					check(await(ctx, key{s.ID, d.Name}))
+				})
+			}
+		})
+	}
+})
+
+// labels are what a filter can name: layer, cause, profile and the statuses that the standards ask for.
+func labels(s *scenarios.Scenario) Labels {
+	l := Labels{s.Layer(), string(s.Cause), s.Profile}
+	for _, e := range s.Standard {
+		if e.Outcome.Status > 0 {
+			l = append(l, strconv.Itoa(e.Outcome.Status))
+		}
+	}
+	slices.Sort(l)
+	return slices.Compact(l)
+}
+
+func await(ctx context.Context, k key) *run.Result {
+	GinkgoHelper()
+	select {
+	case r := <-matrix.waiting[k]:
+		return r
+	case <-matrix.ended:
+	case <-ctx.Done():
+		Fail("interrupted")
+	}
+	select {
+	case r := <-matrix.waiting[k]:
+		return r
+	default:
+		Fail(fmt.Sprintf("the run ended without this cell: %v", matrix.err))
+		return nil
+	}
+}
+
+// check asserts one cell.
+func check(r *run.Result) {
+	GinkgoHelper()
+	AddReportEntry("observation", observation{r})
+	switch r.Verdict {
+	case run.Standard, run.Deviates:
+	case run.Unsupported:
+		if required() {
+			Fail("unsupported, though containers are required: " + r.Reason)
+		}
+		Skip(r.Reason)
+	default:
+		Fail(string(r.Verdict) + ": " + r.Reason + "\n" + observation{r}.String())
+	}
+	if required() && r.Gateway.Place == gateway.PlaceLocal {
+		Fail(r.Gateway.Name + " ran as a local process, though containers are required")
+	}
+	if len(r.Signs) > 0 {
+		seen := slices.ContainsFunc(r.Signs, func(s run.Sign) bool { return s.Line != "" })
+		Expect(seen).To(BeTrue(), "no log line matches any of the signs %q; the log was:\n%s", r.Scenario.Signs[r.Gateway.Name], strings.Join(r.Log, "\n"))
+	}
+}
+
+// observation shows a result in a report.
+type observation struct{ *run.Result }
+
+func (o observation) String() string {
+	text := fmt.Sprintf("%s: %s, %s after %d attempt(s), total %s\nevidence: %s\nreproduce: gatefault run -g %s -s %s",
+		o.Verdict, o.Reason, o.Observed, o.Attempts, o.Total.Round(time.Millisecond), o.Evidence, o.Gateway.Name, o.ID)
+	for _, line := range o.Log {
+		text += "\nlog: " + line
+	}
+	return text
+}

@@ -1,0 +1,122 @@
+// Package report shows the results of a run: as a table for people, as JSON and as JUnit XML for machines.
+package report
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+// Mark is the sign of a verdict in a table; it says the same without colour.
+func Mark(v run.Verdict) string { return look(v).mark }
+
+// appearance is how a verdict looks in a table and what the legend says of it.
+type appearance struct{ mark, colour, meaning string }
+
+func look(v run.Verdict) appearance {
+	switch v {
+	case run.Standard:
+		return appearance{"✓", green, "as the standards ask"}
+	case run.Deviates:
+		return appearance{"~", yellow, "deviates, as this version is known to"}
+	case run.Drifted:
+		return appearance{"✗", red, "drifted: neither"}
+	case run.NotInjected:
+		return appearance{"?", magenta, "not injected: nothing proves that the fault fired"}
+	case run.Unsupported:
+		return appearance{"-", grey, "unsupported here"}
+	}
+	return appearance{"!", red, "error of the harness"}
+}
+
+// Short is an outcome as a table shows it: 502 (made by the gateway), 503^ (passed through), 200 cut, 200 SILENT,
+// closed, reset, raw, hang, 200 hang.
+func Short(o scenarios.Outcome) string {
+	switch o.Kind {
+	case scenarios.Made:
+		return fmt.Sprint(o.Status)
+	case scenarios.Passed:
+		return fmt.Sprintf("%d^", o.Status)
+	case scenarios.Truncated:
+		return fmt.Sprintf("%d cut", o.Status)
+	case scenarios.Silent:
+		return fmt.Sprintf("%d SILENT", o.Status)
+	}
+	return o.String()
+}
+
+// Cell is a result as a table shows it, the mark left out.
+func Cell(r *run.Result) string {
+	switch r.Verdict {
+	case run.Unsupported:
+		return "unsupported"
+	case run.NotInjected:
+		return "not injected"
+	case run.Error:
+		return "error"
+	}
+	switch {
+	case r.Failures != nil:
+		return fmt.Sprintf("%s %.0f%%", Short(r.Observed), *r.Failures*100)
+	case r.Attempts > 1:
+		return fmt.Sprintf("%s x%d", Short(r.Observed), r.Attempts)
+	}
+	return Short(r.Observed)
+}
+
+// Repeat gives the command that runs one cell alone.
+type Repeat func(*run.Result) string
+
+// or gives the plain command if nothing else is said.
+func (f Repeat) or() Repeat {
+	if f != nil {
+		return f
+	}
+	return func(r *run.Result) string { return fmt.Sprintf("gatefault run -g %s -s %s", r.Gateway.Name, r.ID) }
+}
+
+// column is one gateway of the table, whatever its profiles.
+type column struct {
+	name, version string
+	parts         []run.Gateway // one a profile
+}
+
+// columns gathers the gateways in the order of the report.
+func columns(r *run.Report) []*column {
+	var out []*column
+	for _, g := range r.Gateways {
+		i := slices.IndexFunc(out, func(c *column) bool { return c.name == g.Name })
+		if i < 0 {
+			i = len(out)
+			out = append(out, &column{name: g.Name})
+		}
+		out[i].parts = append(out[i].parts, g)
+		if out[i].version == "" {
+			out[i].version = g.Version
+		}
+	}
+	return out
+}
+
+// row is one scenario with its result a gateway.
+type row struct {
+	cause scenarios.Cause
+	id    string
+	cells map[string]*run.Result
+}
+
+// rows gathers the results, which a report has sorted by cause and scenario.
+func rows(r *run.Report) []*row {
+	var out []*row
+	for _, res := range r.Results {
+		i := slices.IndexFunc(out, func(w *row) bool { return w.id == res.ID })
+		if i < 0 {
+			i = len(out)
+			out = append(out, &row{cause: res.Cause, id: res.ID, cells: map[string]*run.Result{}})
+		}
+		out[i].cells[res.Gateway.Name] = res
+	}
+	return out
+}

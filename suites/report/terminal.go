@@ -1,0 +1,208 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+// TerminalOptions say how the table looks.
+type TerminalOptions struct {
+	// Width is the terminal's, in columns; 0 means no limit, as in a pipe. A table that is wider is split by gateways.
+	Width  int
+	Colour bool
+	// Repeat gives the command that runs one cell alone; default: gatefault run with the cell's filters.
+	Repeat Repeat
+}
+
+// Colours are the parameters of the terminal's SGR sequence (ECMA-48 §8.3.117).
+const (
+	bold    = "1"
+	red     = "31"
+	green   = "32"
+	yellow  = "33"
+	magenta = "35"
+	grey    = "90"
+)
+
+// slowRecovery is the time to recovery from which the table mentions it.
+const slowRecovery = time.Second
+
+// Terminal writes the run for people: the table, its legend, every cell that needs attention, and where the time went.
+func Terminal(w io.Writer, r *run.Report, o TerminalOptions) error {
+	o.Repeat = o.Repeat.or()
+	t := &terminal{Writer: bufio.NewWriter(w), opts: o, report: r, columns: columns(r), rows: rows(r)}
+	if len(t.rows) > 0 {
+		t.tables()
+		t.gateways()
+		t.legend()
+		t.recovery()
+		t.attention()
+	}
+	t.summary()
+	return t.Flush()
+}
+
+type terminal struct {
+	*bufio.Writer
+	opts    TerminalOptions
+	report  *run.Report
+	columns []*column
+	rows    []*row
+}
+
+func (t *terminal) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
+
+// paint colours a text, if colours are on.
+func (t *terminal) paint(colour, text string) string { return Paint(t.opts.Colour, colour, text) }
+
+// Paint colours a text if on is set; colour is an SGR parameter such as 31.
+func Paint(on bool, colour, text string) string {
+	if !on || text == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// PaintVerdict gives a text the colour of a verdict.
+func PaintVerdict(on bool, v run.Verdict, text string) string { return Paint(on, look(v).colour, text) }
+
+const gap = "  "
+
+// tables prints as many tables below each other as the width demands.
+func (t *terminal) tables() {
+	label := t.labelWidth()
+	for start := 0; start < len(t.columns); {
+		end, width := start, label
+		for end < len(t.columns) {
+			width += len(gap) + t.columnWidth(t.columns[end])
+			if end > start && t.opts.Width > 0 && width > t.opts.Width {
+				break
+			}
+			end++
+		}
+		t.table(t.columns[start:end])
+		start = end
+	}
+}
+
+func (t *terminal) table(cols []*column) {
+	cause, id := t.labelWidths()
+	t.line(cols, pad("", cause)+gap+pad("", id), func(c *column) (string, string) { return c.name, bold })
+	t.line(cols, pad("cause", cause)+gap+pad("scenario", id), func(c *column) (string, string) { return c.version, "" })
+	last := ""
+	for _, r := range t.rows {
+		shown := string(r.cause)
+		if shown == last {
+			shown = ""
+		}
+		last = string(r.cause)
+		t.line(cols, t.paint(bold, pad(shown, cause))+gap+pad(r.id, id), func(c *column) (string, string) {
+			res := r.cells[c.name]
+			if res == nil {
+				return "", ""
+			}
+			return Mark(res.Verdict) + " " + Cell(res), look(res.Verdict).colour
+		})
+	}
+	t.printf("\n")
+}
+
+// line prints a row: its label, then what text gives for each column, in its colour.
+func (t *terminal) line(cols []*column, label string, text func(*column) (string, string)) {
+	out := label
+	for _, c := range cols {
+		cell, colour := text(c)
+		padded := pad(cell, t.columnWidth(c))
+		if colour != "" {
+			padded = t.paint(colour, padded)
+		}
+		out += gap + padded
+	}
+	if !t.opts.Colour {
+		out = strings.TrimRight(out, " ")
+	}
+	t.printf("%s\n", out)
+}
+
+func (t *terminal) labelWidths() (cause, id int) {
+	cause, id = len("cause"), len("scenario")
+	for _, r := range t.rows {
+		cause, id = max(cause, len(r.cause)), max(id, len(r.id))
+	}
+	return cause, id
+}
+
+func (t *terminal) labelWidth() int {
+	cause, id := t.labelWidths()
+	return cause + len(gap) + id
+}
+
+func (t *terminal) columnWidth(c *column) int {
+	w := max(utf8.RuneCountInString(c.name), utf8.RuneCountInString(c.version))
+	for _, r := range t.rows {
+		if res := r.cells[c.name]; res != nil {
+			w = max(w, 2+utf8.RuneCountInString(Cell(res)))
+		}
+	}
+	return w
+}
+
+func pad(text string, width int) string {
+	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+}
+
+// gateways says what was judged: product, version, where it ran, image or program, profiles.
+func (t *terminal) gateways() {
+	name, title, place := 0, 0, 0
+	for _, c := range t.columns {
+		name, title = max(name, len(c.name)), max(title, utf8.RuneCountInString(product(c)))
+		place = max(place, len(c.parts[0].Place))
+	}
+	for _, c := range t.columns {
+		image, profiles := "", []string{}
+		for _, p := range c.parts {
+			profiles = append(profiles, p.Profile)
+			if p.Image != "" {
+				image = p.Image
+			}
+		}
+		line := pad(c.name, name) + gap + pad(product(c), title) + gap + pad(string(c.parts[0].Place), place) + gap + image
+		t.printf("%s (%s)\n", strings.TrimRight(line, " "), strings.Join(profiles, ", "))
+	}
+	t.printf("\n")
+}
+
+func product(c *column) string { return strings.TrimRight(c.parts[0].Title+" "+c.version, " ") }
+
+// summary ends the report: the counts, and in the last line the time and what it is held to.
+func (t *terminal) summary() {
+	var counts []string
+	for _, v := range run.Verdicts() {
+		if n := t.report.Count(v); n > 0 {
+			counts = append(counts, t.paint(look(v).colour, fmt.Sprintf("%s %d %s", Mark(v), n, v)))
+		}
+	}
+	t.printf("%d cells: %s\n%s\n", len(t.report.Results), strings.Join(counts, ", "), Timing(t.report.Timing))
+}
+
+// Timing says how long a run took, what that is held to and where the time went. Getting images is not counted.
+func Timing(t run.Timing) string {
+	verdict := "within"
+	if t.Total-t.Images > t.Bar() {
+		verdict = "over"
+	}
+	text := fmt.Sprintf("took %s, %s the bar of %s = 1.25 x (longest parallel cell %s + slowest start %s) + exclusive cells %s",
+		seconds(t.Total), verdict, seconds(t.Bar()), seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Exclusive))
+	if t.Images >= time.Second {
+		text += fmt.Sprintf("; getting images took %s besides", seconds(t.Images))
+	}
+	return text
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -1,0 +1,198 @@
+package run_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatefault/gatefault/docker"
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+// options choose cells of the built-in catalogue.
+func options(t *testing.T, f run.Filter) run.Options {
+	t.Helper()
+	catalogue, err := scenarios.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	definitions, err := gateway.Load(docker.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, err := f.Select(catalogue)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gateways, err := f.SelectGateways(definitions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run.Options{Scenarios: chosen, Gateways: gateways}
+}
+
+// inContainers makes the options run in containers, or skips.
+func inContainers(t *testing.T, o run.Options) run.Options {
+	t.Helper()
+	e, err := gateway.Connect(t.Context(), nil)
+	if err != nil {
+		if slices.Contains(strings.Split(os.Getenv("GATEFAULT_REQUIRE"), ","), "containers") {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	_ = e.Close()
+	o.Program = os.Getenv("GATEFAULT_BINARY")
+	if o.Program == "" {
+		o.Program = filepath.Join(t.TempDir(), "gatefault")
+		build := exec.Command("go", "build", "-o", o.Program, "../cmd/gatefault")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("build gatefault: %v\n%s", err, out)
+		}
+	}
+	return o
+}
+
+// locally makes the options run without containers.
+func locally(o run.Options) run.Options {
+	o.Local = true
+	return o
+}
+
+func perform(t *testing.T, o run.Options) *run.Report {
+	t.Helper()
+	r, err := run.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Results) == 0 {
+		t.Fatal("no cell ran")
+	}
+	return r
+}
+
+// ignoring is an upstream that ignores its plans: every plan that is set becomes an empty one.
+type ignoring struct{ http.RoundTripper }
+
+func (i ignoring) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/plan") {
+		body := []byte(`{"rules":[]}`)
+		req = req.Clone(req.Context())
+		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		req.GetBody = nil
+	}
+	return i.RoundTripper.RoundTrip(req)
+}
+
+func TestNoCellIsGreenWhenTheUpstreamIgnoresItsPlan(t *testing.T) {
+	o := inContainers(t, options(t, run.Filter{}))
+	o.Transport = ignoring{&http.Transport{MaxConnsPerHost: 64}}
+	r := perform(t, o)
+	for _, res := range r.Results {
+		want := run.NotInjected
+		if res.ID == "healthy" {
+			want = run.Standard
+		}
+		if res.Verdict != want {
+			t.Errorf("%s on %s: %s (%s), want %s", res.ID, res.Gateway.Name, res.Verdict, res.Reason, want)
+		}
+	}
+}
+
+func TestWrongNetworkIsNeverAVerdictOnTheGateway(t *testing.T) {
+	o := inContainers(t, options(t, run.Filter{Gateways: []string{"nginx", "caddy"}, Scenarios: []string{"tcp.drop-syn", "head.none", "healthy"}}))
+	e, err := gateway.Connect(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	if o.Network, err = e.Network(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := o.Network.Remove(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+	}()
+	for _, res := range perform(t, o).Results {
+		if res.Verdict != run.NotInjected || !strings.Contains(res.Reason, "not healthy before the injection") {
+			t.Errorf("%s on %s: %s (%s), want not-injected", res.ID, res.Gateway.Name, res.Verdict, res.Reason)
+		}
+	}
+}
+
+func TestUnknownDeviationDrifts(t *testing.T) {
+	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"head.slow"}}))
+	unknown := *o.Scenarios[0]
+	unknown.Pins = nil
+	o.Scenarios = []*scenarios.Scenario{&unknown}
+	res := perform(t, o).Results[0]
+	if res.Verdict != run.Drifted || !strings.Contains(res.Reason, "observed 502 made after 1 attempt; the standards ask for 504 made") {
+		t.Errorf("%s: %s", res.Verdict, res.Reason)
+	}
+}
+
+func TestLocalRunOfTheEmbeddedGateway(t *testing.T) {
+	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"healthy", "tcp.refuse", "app.503", "conn.race", "process.crash", "tcp.drop-syn", "process.oom"}}))
+	want := map[string]string{
+		"healthy": "standard 200 passed", "tcp.refuse": "standard 502 made", "app.503": "standard 503 passed",
+		"conn.race": "standard 200 passed", "process.crash": "standard 502 made",
+		"tcp.drop-syn": "unsupported ", "process.oom": "unsupported ",
+	}
+	for _, res := range perform(t, o).Results {
+		if got := fmt.Sprintf("%s %s", res.Verdict, res.Observed); got != want[res.ID] {
+			t.Errorf("%s: %s (%s), want %s", res.ID, got, res.Reason, want[res.ID])
+		}
+		if res.Verdict == run.Standard && res.Recovery == nil {
+			t.Errorf("%s: no recovery", res.ID)
+		}
+	}
+}
+
+func TestCancelEndsSoon(t *testing.T) {
+	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"body.stall"}}))
+	ctx, cancel := context.WithCancel(t.Context())
+	began := time.Now()
+	time.AfterFunc(500*time.Millisecond, cancel)
+	_, err := run.Run(ctx, o)
+	if !errors.Is(err, context.Canceled) || time.Since(began) > 4*time.Second {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
+func TestFiltersNameTheNearest(t *testing.T) {
+	catalogue, err := scenarios.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, f := range map[string]run.Filter{
+		`no scenario is called "tcp.drop-sin"; did you mean tcp.drop-syn`: {Scenarios: []string{"tcp.drop-sin"}},
+		`no cause is called "firewal"; did you mean firewall`:             {Causes: []string{"firewal"}},
+		`no layer is called "tpc"; did you mean app, tcp`:                 {Layers: []string{"tpc"}},
+		"no scenario fits all of the filters":                             {Causes: []string{"crash"}, Layers: []string{"head"}},
+	} {
+		if _, err := f.Select(catalogue); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: %v, want %q", f, err, want)
+		}
+	}
+	definitions, err := gateway.Load(docker.Files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (run.Filter{Gateways: []string{"ngnix"}}).SelectGateways(definitions); err == nil || !strings.Contains(err.Error(), "did you mean nginx") {
+		t.Errorf("%v", err)
+	}
+}
