@@ -4,7 +4,9 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gatefault/gatefault/upstream"
@@ -28,10 +30,13 @@ func (a *api) page(ctx context.Context, q JournalQuery) upstream.Page {
 	defer cancel()
 	journal := a.up.Journal()
 	page := journal.After(a.known(q.After), q.Filter, q.Limit)
-	for len(page.Events) == 0 && journal.Wait(ctx, page.Next) == nil && ctx.Err() == nil {
+	for len(page.Events) == 0 && ctx.Err() == nil && journal.Wait(ctx, page.Next) == nil {
 		lost := page.Lost
 		page = journal.After(page.Next, q.Filter, q.Limit)
 		page.Lost += lost
+		if len(page.Events) == 0 {
+			_ = pause(ctx, coalesce) // events that do not fit may come in thousands
+		}
 	}
 	return page
 }
@@ -47,6 +52,9 @@ func (a *api) known(seq uint64) uint64 {
 // parseQuery reads the query of journal and events.
 func parseQuery(v url.Values) (q JournalQuery, err error) {
 	q.Filter = upstream.Filter{Endpoint: v.Get("endpoint"), Contains: v.Get("contains"), Kind: upstream.EventKind(v.Get("kind"))}
+	if !slices.Contains(eventKinds(), q.Kind) && q.Kind != "" {
+		return q, badRequest.new("no kind of event is called %q; there are %s", string(q.Kind), joined(eventKinds()))
+	}
 	if q.After, err = parseSeq(v.Get("after")); err != nil {
 		return q, err
 	}
@@ -73,4 +81,12 @@ func parseSeq(text string) (uint64, error) {
 		return 0, badRequest.new("%q is not the number of an event", text)
 	}
 	return n, nil
+}
+
+func joined[T ~string](values []T) string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = string(v)
+	}
+	return strings.Join(out, ", ")
 }

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"math"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -56,7 +55,7 @@ func filterParams() []parameter {
 
 // operations is the table.
 func (a *api) operations() []operation {
-	after := parameter{"after", "only events newer than this one; beyond the newest event, as after a restart of the upstream: all", number(0, math.MaxUint64)}
+	after := parameter{"after", "only events newer than this one; beyond the newest event, as after a restart of the upstream: all", &jsonschema.Schema{Type: "integer", Minimum: jsonschema.Ptr(0.0)}}
 	return []operation{
 		{name: "health", method: "GET", path: prefix + "/health", public: true,
 			summary: "Tells that the upstream is up and what it can do", call: answer(a.health)},
