@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -18,7 +19,7 @@ var firewallActions = map[fault.Arming]firewall.Action{
 	fault.RejectAdmin: firewall.RejectAdmin,
 }
 
-// arm does what an armed rule says and remembers how to undo it. The caller holds ep.changing.
+// arm does what an armed rule says and remembers how to undo it. The caller holds the endpoint's lock.
 func (ep *Endpoint) arm(r *rule) error {
 	undo, err := ep.armNow(r)
 	if err != nil {
@@ -34,13 +35,13 @@ func (ep *Endpoint) arm(r *rule) error {
 
 // expire disarms the endpoint when a time limit of plan is over and plan is still in force.
 func (ep *Endpoint) expire(plan *compiled) {
-	ep.changing.Lock()
-	defer ep.changing.Unlock()
+	_ = ep.lock(context.Background())
+	defer ep.unlock()
 	if ep.plan.Load() != plan || ep.closed {
 		return
 	}
 	if err := ep.disarm(); err != nil {
-		ep.up.log.Warn("disarm", "endpoint", ep.cfg.ID, "err", err)
+		ep.up.log.Warn("disarm", "endpoint", ep.id, "err", err)
 	}
 }
 
@@ -54,7 +55,7 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 	return ep.armFirewall(r.Fault, firewallActions[r.fault.Arm])
 }
 
-// disarm undoes everything armed, the latest first. The caller holds ep.changing.
+// disarm undoes everything armed, the latest first. The caller holds the endpoint's lock.
 func (ep *Endpoint) disarm() error {
 	var errs []error
 	for i := len(ep.undo) - 1; i >= 0; i-- {
@@ -79,7 +80,7 @@ func (ep *Endpoint) armFirewall(name string, action firewall.Action) (func() err
 // journalHits removes a firewall rule and journals its counters as e.
 func (ep *Endpoint) journalHits(rule *firewall.Rule, e Event) error {
 	hits, err := rule.Hits()
-	e.Kind, e.Endpoint = KernelSaw, ep.cfg.ID
+	e.Kind, e.Endpoint = KernelSaw, ep.id
 	e.Packets, e.Attempts = hits.Packets, hits.Attempts
 	if err == nil {
 		ep.up.journal.Add(e)
@@ -112,7 +113,7 @@ func (ep *Endpoint) journalRefusal(name string) error {
 	if !errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%s does not refuse: %w", ep.Addr(), err)
 	}
-	ep.up.journal.Add(Event{Kind: KernelSaw, Endpoint: ep.cfg.ID, Fault: name,
+	ep.up.journal.Add(Event{Kind: KernelSaw, Endpoint: ep.id, Fault: name,
 		Detail: "our own connection attempt was refused; attempts of others are not counted here: " + ep.up.fwErr.Error()})
 	return nil
 }

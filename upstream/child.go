@@ -114,11 +114,9 @@ func (u *Upstream) obeyPlan(p Plan, existing Existing) error {
 		return err
 	}
 	for _, ep := range u.Endpoints() {
-		ep.changing.Lock()
 		c.first = u.conns.Load()
 		ep.plan.Store(c)
 		err = errors.Join(err, ep.server.apply(ctx, c, existing))
-		ep.changing.Unlock()
 	}
 	return err
 }
@@ -155,8 +153,7 @@ type childServer struct {
 const startTimeout = 10 * time.Second
 
 func startProcess(ep *Endpoint) (server, error) {
-	s := &childServer{ep: ep, cfg: ep.cfg}
-	s.cfg.Kind = HTTP
+	s := &childServer{ep: ep, cfg: EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: HTTP, InBand: ep.inBand}}
 	if err := s.spawn(); err != nil {
 		return nil, err
 	}
@@ -176,9 +173,6 @@ func (s *childServer) spawn() error {
 		return err
 	}
 	s.child, s.replies = child, replies
-	if s.cfg.ID == "" {
-		s.cfg.ID = s.ep.cfg.ID
-	}
 	r, err := s.tell(order{Listen: &s.cfg, Conns: s.ep.up.conns.Load(), Plan: &s.plan})
 	if err != nil {
 		_ = child.Kill()
@@ -239,16 +233,20 @@ func (s *childServer) journal(e Event) {
 		return
 	}
 	e.Seq, e.At = 0, 0
-	if e.Kind == Accepted {
+	switch e.Kind {
+	case Accepted:
 		s.ep.up.conns.Store(max(s.ep.up.conns.Load(), e.Conn))
-	}
-	if e.Kind == Requested {
+		s.ep.open.Add(1)
+	case Closed:
+		s.ep.open.Add(-1)
+	case Requested:
 		s.ep.served.Add(1)
 	}
 	s.ep.up.journal.Add(e)
 }
 
 func (s *childServer) exited(e process.Exit, replies chan report) {
+	s.ep.open.Store(0)
 	ev := Event{Kind: ProcessEnd, Endpoint: s.cfg.ID, How: e.Signal}
 	if e.OOM {
 		ev.OOM, ev.Detail = true, "from the kernel's out-of-memory killer"

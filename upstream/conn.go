@@ -127,7 +127,7 @@ func (c *conn) next(q *request) *wire.Ended {
 }
 
 func (c *conn) decide(plan *compiled, q *request) (*rule, error) {
-	if c.ep.cfg.InBand {
+	if c.ep.inBand {
 		if r, err := inBand(q); r != nil || err != nil {
 			return r, err
 		}
@@ -222,7 +222,7 @@ func (c *conn) session(q *request) *wire.Session {
 func (c *conn) variable(name string) (string, bool) {
 	switch name {
 	case "endpoint":
-		return c.ep.cfg.ID, true
+		return c.ep.id, true
 	case "nonce":
 		return c.nonce(), true
 	case "sentinel":
@@ -236,13 +236,17 @@ func (c *conn) nonce() string {
 	return c.ep.up.boot + "-" + strconv.FormatUint(c.id, 10) + "-" + strconv.Itoa(c.n)
 }
 
+// maxTarget bounds what the journal keeps of a request's target.
+const maxTarget = 512
+
 // requestEvent starts an event that tells of q.
 func (c *conn) requestEvent(q *request) Event {
-	return Event{Kind: Requested, Method: q.method(), Target: q.target()}
+	target := q.target()
+	return Event{Kind: Requested, Method: q.method(), Target: target[:min(len(target), maxTarget)]}
 }
 
 func (c *conn) journal(e Event) {
-	e.Endpoint, e.Conn, e.Request, e.Remote = c.ep.cfg.ID, c.id, c.n, c.remote
+	e.Endpoint, e.Conn, e.Request, e.Remote = c.ep.id, c.id, c.n, c.remote
 	c.ep.up.journal.Add(e)
 }
 
@@ -259,7 +263,7 @@ func (c *conn) ended(err error) *wire.Ended {
 	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, net.ErrClosed):
 		return &wire.Ended{By: "us", How: wire.Aborted}
 	}
-	c.ep.up.log.Debug("connection", "endpoint", c.ep.cfg.ID, "err", err)
+	c.ep.up.log.Debug("connection", "endpoint", c.ep.id, "err", err)
 	return &wire.Ended{By: "us", How: wire.Aborted}
 }
 

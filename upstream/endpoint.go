@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,12 +36,15 @@ type server interface {
 // Endpoint is one address of the upstream with its plan.
 type Endpoint struct {
 	up     *Upstream
-	cfg    EndpointConfig
+	id     string
+	addr   netip.AddrPort
+	inBand bool
+	kind   atomic.Value // Kind
 	plan   atomic.Pointer[compiled]
 	open   atomic.Int64 // connections
 	served atomic.Uint64
 
-	changing sync.Mutex // serialises changes of plan and server, and guards what follows
+	changing chan struct{} // holds a token while plan or server change; guards what follows
 	server   server
 	undo     []func() error // what disarms the endpoint
 	timers   []*time.Timer  // ends of armed rules with a time limit
@@ -50,37 +52,61 @@ type Endpoint struct {
 }
 
 func open(u *Upstream, cfg EndpointConfig) (*Endpoint, error) {
-	ep := &Endpoint{up: u, cfg: cfg}
+	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, changing: make(chan struct{}, 1)}
 	ep.plan.Store(&compiled{first: u.conns.Load()})
-	if err := ep.start(cfg.Kind); err != nil {
+	var err error
+	if ep.addr, err = netip.ParseAddrPort(cfg.Address); err != nil {
 		return nil, err
 	}
-	ep.cfg.Address = ep.server.addr().String()
-	if ep.cfg.ID == "" {
-		ep.cfg.ID = ep.cfg.Address
+	if err := ep.start(cfg.Kind); err != nil {
+		return nil, err
 	}
 	return ep, nil
 }
 
-func (ep *Endpoint) start(kind Kind) (err error) {
+// start starts the server of that kind; on failure the endpoint is as before.
+func (ep *Endpoint) start(kind Kind) error {
+	begin := startListener
 	if kind == Process {
-		ep.server, err = startProcess(ep)
-	} else {
-		ep.server, err = startListener(ep)
+		begin = startProcess
 	}
-	return err
+	server, err := begin(ep)
+	if err != nil {
+		return err
+	}
+	ep.server = server
+	if ep.addr.Port() == 0 {
+		ep.addr = server.addr()
+	}
+	if ep.id == "" {
+		ep.id = ep.addr.String()
+	}
+	ep.kind.Store(kind)
+	return nil
 }
+
+// lock takes the right to change the endpoint, or gives ctx's error.
+func (ep *Endpoint) lock(ctx context.Context) error {
+	select {
+	case ep.changing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("endpoint %s is being changed by somebody else: %w", ep.id, ctx.Err())
+	}
+}
+
+func (ep *Endpoint) unlock() { <-ep.changing }
 
 // ID is the endpoint's name.
-func (ep *Endpoint) ID() string { return ep.cfg.ID }
+func (ep *Endpoint) ID() string { return ep.id }
 
 // Addr is the address it listens on, or would if it did not refuse.
-func (ep *Endpoint) Addr() netip.AddrPort {
-	addr, _ := netip.ParseAddrPort(ep.cfg.Address)
-	return addr
-}
+func (ep *Endpoint) Addr() netip.AddrPort { return ep.addr }
 
-// Counts gives the open connections and the requests so far; unlike [Endpoint.State] it never waits for a plan change.
+// Kind says who serves it.
+func (ep *Endpoint) Kind() Kind { return ep.kind.Load().(Kind) }
+
+// Counts gives the open connections and the requests so far.
 func (ep *Endpoint) Counts() (connections int64, requests uint64) {
 	return ep.open.Load(), ep.served.Load()
 }
@@ -93,11 +119,10 @@ type State struct {
 	Requests    uint64 `json:"requests"`
 }
 
-// State gives the endpoint's present state.
+// State gives the endpoint's present state; it never waits for a plan change.
 func (ep *Endpoint) State() State {
-	ep.changing.Lock()
-	defer ep.changing.Unlock()
-	return State{ep.cfg, ep.plan.Load().plan, ep.open.Load(), ep.served.Load()}
+	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), InBand: ep.inBand}
+	return State{cfg, ep.plan.Load().plan, ep.open.Load(), ep.served.Load()}
 }
 
 // ErrUnsupported says that a fault cannot be done on this machine.
@@ -111,13 +136,15 @@ func (ep *Endpoint) SetPlan(ctx context.Context, p Plan, existing Existing) erro
 	if err != nil {
 		return err
 	}
-	if err := ep.able(c); err != nil {
+	if err := ep.lock(ctx); err != nil {
 		return err
 	}
-	ep.changing.Lock()
-	defer ep.changing.Unlock()
+	defer ep.unlock()
 	if ep.closed {
-		return fmt.Errorf("endpoint %s is closed", ep.cfg.ID)
+		return fmt.Errorf("endpoint %s is closed", ep.id)
+	}
+	if err := ep.able(c); err != nil {
+		return err
 	}
 	return ep.change(ctx, c, existing)
 }
@@ -128,8 +155,8 @@ func (ep *Endpoint) able(c *compiled) error {
 		switch {
 		case r.fault.Needing(fault.NetAdmin) && ep.up.fwErr != nil:
 			return fmt.Errorf("%s is %w: %w", r.Fault, ErrUnsupported, ep.up.fwErr)
-		case r.fault.Needing(fault.Process) && ep.cfg.Kind != Process:
-			return fmt.Errorf("%s is %w: endpoint %s is not served by a process of its own (kind: process)", r.Fault, ErrUnsupported, ep.cfg.ID)
+		case r.fault.Needing(fault.Process) && ep.Kind() != Process:
+			return fmt.Errorf("%s is %w: endpoint %s is not served by a process of its own (kind: process)", r.Fault, ErrUnsupported, ep.id)
 		case r.fault.Needing(fault.Memory) && ep.up.Abilities().Memory != "yes":
 			return fmt.Errorf("%s is %w: %s", r.Fault, ErrUnsupported, ep.up.Abilities().Memory)
 		}
@@ -137,7 +164,8 @@ func (ep *Endpoint) able(c *compiled) error {
 	return nil
 }
 
-// change puts c in force: the old armament goes, then connections see the new plan, then the new armament comes.
+// change puts c in force: connections see the new plan, the old armament goes, the new one comes. When arming fails the
+// endpoint is healthy and unarmed.
 func (ep *Endpoint) change(ctx context.Context, c *compiled, existing Existing) error {
 	c.first = ep.up.conns.Load()
 	armed := c.armed()
@@ -149,7 +177,12 @@ func (ep *Endpoint) change(ctx context.Context, c *compiled, existing Existing) 
 	for _, r := range armed {
 		err = errors.Join(err, ep.arm(r))
 	}
-	ep.up.journal.Add(Event{Kind: PlanSet, Endpoint: ep.cfg.ID, Detail: c.summary()})
+	if err != nil && len(armed) > 0 {
+		healthy := &compiled{first: c.first}
+		ep.plan.Store(healthy)
+		return errors.Join(err, ep.disarm(), ep.server.apply(ctx, healthy, Keep))
+	}
+	ep.up.journal.Add(Event{Kind: PlanSet, Endpoint: ep.id, Detail: c.summary()})
 	return err
 }
 
@@ -176,9 +209,12 @@ func (ep *Endpoint) SetKind(ctx context.Context, kind Kind) error {
 	if err := kind.validate(); err != nil {
 		return err
 	}
-	ep.changing.Lock()
-	defer ep.changing.Unlock()
-	if kind == ep.cfg.Kind || ep.closed {
+	if err := ep.lock(ctx); err != nil {
+		return err
+	}
+	defer ep.unlock()
+	before := ep.Kind()
+	if kind == before || ep.closed {
 		return nil
 	}
 	if err := ep.change(ctx, &compiled{}, CloseExisting); err != nil {
@@ -186,25 +222,22 @@ func (ep *Endpoint) SetKind(ctx context.Context, kind Kind) error {
 	}
 	ep.server.close()
 	if err := ep.start(kind); err != nil {
-		return err
+		return errors.Join(err, ep.start(before))
 	}
-	ep.cfg.Kind = kind
 	return nil
 }
 
 // Close stops listening, closes all connections and undoes what was armed.
 func (ep *Endpoint) Close() {
-	ep.changing.Lock()
-	defer ep.changing.Unlock()
+	_ = ep.lock(context.Background())
+	defer ep.unlock()
 	if ep.closed {
 		return
 	}
 	ep.closed = true
 	if err := ep.disarm(); err != nil {
-		ep.up.log.Warn("disarm", "endpoint", ep.cfg.ID, "err", err)
+		ep.up.log.Warn("disarm", "endpoint", ep.id, "err", err)
 	}
 	ep.server.close()
-	ep.up.mu.Lock()
-	delete(ep.up.endpoints, ep.cfg.ID)
-	ep.up.mu.Unlock()
+	ep.up.forget(ep)
 }

@@ -129,22 +129,35 @@ type Page struct {
 	Lost uint64 `json:"lost,omitempty"`
 }
 
+// scanStep bounds how many events one hold of the lock looks at, so that a search does not stall the data plane.
+const scanStep = 2048
+
 // After gives up to limit events that match f and are newer than seq.
 func (j *Journal) After(seq uint64, f Filter, limit int) Page {
+	page := Page{Events: []Event{}, Next: seq}
+	for j.scan(&page, f, limit) {
+	}
+	return page
+}
+
+// scan goes on with a page and tells whether there may be more for it.
+func (j *Journal) scan(page *Page, f Filter, limit int) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	page := Page{Events: []Event{}, Next: seq}
-	if oldest := j.oldest(); seq+1 < oldest {
-		page.Lost = oldest - seq - 1
+	if oldest := j.oldest(); page.Next+1 < oldest {
+		page.Lost += oldest - page.Next - 1
 		page.Next = oldest - 1
 	}
-	for n := page.Next + 1; n <= j.last && len(page.Events) < limit; n++ {
-		page.Next = n
-		if e := &j.ring[n%uint64(len(j.ring))]; f.match(e) {
+	for range scanStep {
+		if page.Next >= j.last || len(page.Events) >= limit {
+			return false
+		}
+		page.Next++
+		if e := &j.ring[page.Next%uint64(len(j.ring))]; f.match(e) {
 			page.Events = append(page.Events, *e)
 		}
 	}
-	return page
+	return true
 }
 
 // oldest is the number of the oldest event kept; the caller holds mu.

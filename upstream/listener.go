@@ -24,13 +24,9 @@ type listener struct {
 }
 
 func startListener(ep *Endpoint) (server, error) {
-	addr, err := net.ResolveTCPAddr("tcp", ep.cfg.Address)
-	if err != nil {
-		return nil, err
-	}
-	l, err := listenTCP(addr)
+	l, err := listenTCP(net.TCPAddrFromAddrPort(ep.addr))
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("address %s is in use: choose another port or stop what listens there (%w)", ep.cfg.Address, err)
+		return nil, fmt.Errorf("address %s is in use: choose another port or stop what listens there (%w)", ep.addr, err)
 	}
 	if err != nil {
 		return nil, err
@@ -90,7 +86,7 @@ func (s *listener) awaitListening(err error) bool {
 	case shut != nil:
 		<-shut
 	default:
-		s.ep.up.log.Warn("accept", "endpoint", s.ep.cfg.ID, "err", err)
+		s.ep.up.log.Warn("accept", "endpoint", s.ep.id, "err", err)
 		time.Sleep(10 * time.Millisecond) // out of descriptors: the kernel gives no event when some are free
 	}
 	return true
@@ -138,7 +134,7 @@ func (s *listener) closeConns(ctx context.Context) error {
 		select {
 		case <-c.done:
 		case <-ctx.Done():
-			return fmt.Errorf("connections of %s did not end: %w", s.ep.cfg.ID, ctx.Err())
+			return fmt.Errorf("connections of %s did not end: %w", s.ep.id, ctx.Err())
 		}
 	}
 	return nil

@@ -83,6 +83,26 @@ func TestKindChangesOnTheSamePort(t *testing.T) {
 	}
 }
 
+func TestSameNameTwice(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{})
+	for range 2 {
+		if _, err := up.Listen(upstream.EndpointConfig{ID: ep.ID(), Address: "127.0.0.1:0"}); !errors.Is(err, upstream.ErrExists) {
+			t.Errorf("%v, want it to exist already", err)
+		}
+	}
+	named, err := up.Listen(upstream.EndpointConfig{ID: ep.Addr().String(), Address: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep.Close()
+	if _, err := up.Listen(upstream.EndpointConfig{Address: ep.Addr().String()}); !errors.Is(err, upstream.ErrExists) {
+		t.Errorf("%v, want the name to be taken", err)
+	}
+	if up.Endpoint(named.ID()) != named {
+		t.Error("the endpoint that had the name is lost")
+	}
+}
+
 func TestUnsupportedFaultsSayWhy(t *testing.T) {
 	_, ep := start(t, upstream.EndpointConfig{})
 	for _, name := range []string{"tcp.drop-syn", "process.crash", "process.oom"} {

@@ -185,7 +185,7 @@ func (c *conn) respond(q *request, status int, fields, body string) error {
 
 // sentinel appends the provenance fields.
 func (c *conn) sentinel(b []byte) []byte {
-	b = append(append(append(b, EndpointField+": "...), c.ep.cfg.ID...), "\r\n"+NonceField+": "...)
+	b = append(append(append(b, EndpointField+": "...), c.ep.id...), "\r\n"+NonceField+": "...)
 	b = append(append(b, c.ep.up.boot...), '-')
 	b = append(strconv.AppendUint(b, c.id, 10), '-')
 	return append(strconv.AppendInt(b, int64(c.n), 10), "\r\n"...)

@@ -225,15 +225,26 @@ func (u *Upstream) room(id string) error {
 	return nil
 }
 
+// add makes the endpoint known, or closes it when its name was taken meanwhile.
 func (u *Upstream) add(ep *Endpoint) error {
 	u.mu.Lock()
-	defer u.mu.Unlock()
-	if err := u.room(ep.cfg.ID); err != nil {
-		ep.Close()
-		return err
+	err := u.room(ep.id)
+	if err == nil {
+		u.endpoints[ep.id] = ep
 	}
-	u.endpoints[ep.cfg.ID] = ep
-	return nil
+	u.mu.Unlock()
+	if err != nil {
+		ep.Close()
+	}
+	return err
+}
+
+func (u *Upstream) forget(ep *Endpoint) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.endpoints[ep.id] == ep {
+		delete(u.endpoints, ep.id)
+	}
 }
 
 // Endpoint gives the endpoint of that name, or nil.
@@ -251,7 +262,7 @@ func (u *Upstream) Endpoints() []*Endpoint {
 	for _, ep := range u.endpoints {
 		out = append(out, ep)
 	}
-	slices.SortFunc(out, func(a, b *Endpoint) int { return strings.Compare(a.cfg.ID, b.cfg.ID) })
+	slices.SortFunc(out, func(a, b *Endpoint) int { return strings.Compare(a.id, b.id) })
 	return out
 }
 
