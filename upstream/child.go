@@ -142,7 +142,6 @@ type childServer struct {
 	plan Plan // in force
 
 	child   *process.Child
-	address netip.AddrPort
 	replies chan report
 	n       int
 	stopped bool
@@ -178,8 +177,9 @@ func (s *childServer) spawn() error {
 		_ = child.Kill()
 		return fmt.Errorf("process endpoint %s: %w (the program must call upstream.ServeChild first of all)", s.cfg.Address, err)
 	}
-	s.address, err = netip.ParseAddrPort(r.Addr)
-	s.cfg.Address = r.Addr
+	addr, err := netip.ParseAddrPort(r.Addr)
+	s.ep.settle(addr)
+	s.cfg.ID, s.cfg.Address = s.ep.id, r.Addr
 	s.ep.up.journal.Add(Event{Kind: ProcessRun, Endpoint: s.cfg.ID, Detail: fmt.Sprintf("process %d", child.PID())})
 	return err
 }
@@ -256,8 +256,6 @@ func (s *childServer) exited(e process.Exit, replies chan report) {
 	s.ep.up.journal.Add(ev)
 	close(replies)
 }
-
-func (s *childServer) addr() netip.AddrPort { return s.address }
 
 func (s *childServer) alive() bool {
 	select {

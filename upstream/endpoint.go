@@ -23,7 +23,6 @@ const (
 
 // server is what stands behind an endpoint's address: a listener in this process or a child process.
 type server interface {
-	addr() netip.AddrPort
 	// apply puts a plan in force and, if asked, closes all connections and awaits their end.
 	apply(ctx context.Context, p *compiled, existing Existing) error
 	refuse() error // stop listening, keep the port
@@ -75,14 +74,18 @@ func (ep *Endpoint) start(kind Kind) error {
 		return err
 	}
 	ep.server = server
+	ep.kind.Store(kind)
+	return nil
+}
+
+// settle notes the address that was got; a server calls it before it accepts. Later servers get the same one.
+func (ep *Endpoint) settle(addr netip.AddrPort) {
 	if ep.addr.Port() == 0 {
-		ep.addr = server.addr()
+		ep.addr = addr
 	}
 	if ep.id == "" {
 		ep.id = ep.addr.String()
 	}
-	ep.kind.Store(kind)
-	return nil
 }
 
 // lock takes the right to change the endpoint, or gives ctx's error.

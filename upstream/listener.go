@@ -32,6 +32,8 @@ func startListener(ep *Endpoint) (server, error) {
 		return nil, err
 	}
 	s := &listener{ep: ep, l: l, conns: map[*conn]struct{}{}, done: make(chan struct{})}
+	bound := l.Addr().(*net.TCPAddr).AddrPort()
+	ep.settle(netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port()))
 	go s.accept()
 	return s, nil
 }
@@ -55,11 +57,6 @@ func listenTCP(addr *net.TCPAddr) (*net.TCPListener, error) {
 		}
 	}
 	return nil, err
-}
-
-func (s *listener) addr() netip.AddrPort {
-	a := s.l.Addr().(*net.TCPAddr).AddrPort()
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
 }
 
 // accept ends when close is called.
