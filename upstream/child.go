@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gatefault/gatefault/upstream/process"
@@ -92,7 +93,7 @@ func (u *Upstream) obey(o order) report {
 	if o.Listen != nil {
 		u.conns.Store(o.Conns)
 		var ep *Endpoint
-		if ep, err = u.Listen(*o.Listen); err == nil {
+		if ep, err = u.listenPatiently(*o.Listen); err == nil {
 			r.Addr = ep.Addr().String()
 		}
 	}
@@ -103,6 +104,18 @@ func (u *Upstream) obey(o order) report {
 		r.Error = err.Error()
 	}
 	return r
+}
+
+// listenPatiently tries for half a second: the parent has closed its listener, but a process that it forks at this moment
+// for another endpoint holds a copy until it executes (close-on-exec).
+func (u *Upstream) listenPatiently(cfg EndpointConfig) (ep *Endpoint, err error) {
+	for range 50 {
+		if ep, err = u.Listen(cfg); !errors.Is(err, syscall.EADDRINUSE) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return ep, err
 }
 
 // obeyPlan takes a plan that the parent has checked; what needs the parent is marked as able.

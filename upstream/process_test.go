@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -81,6 +82,24 @@ func TestKindChangesOnTheSamePort(t *testing.T) {
 		got, _ := talk(t, ep, get)
 		wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
 	}
+}
+
+// Starting processes side by side must not make one's port look taken by the fork of another.
+func TestManyProcessEndpointsAtOnce(t *testing.T) {
+	up, _ := start(t, upstream.EndpointConfig{})
+	var wg sync.WaitGroup
+	for range 12 {
+		wg.Go(func() {
+			ep, err := up.Listen(upstream.EndpointConfig{Address: "127.0.0.1:0"})
+			if err == nil {
+				err = ep.SetKind(t.Context(), upstream.Process)
+			}
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func TestSameNameTwice(t *testing.T) {

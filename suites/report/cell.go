@@ -22,7 +22,7 @@ func look(v run.Verdict) appearance {
 	case run.Deviates:
 		return appearance{"~", yellow, "deviates, as this version is known to"}
 	case run.Drifted:
-		return appearance{"✗", red, "drifted: neither"}
+		return appearance{"✗", red, "drifted: neither of the two"}
 	case run.NotInjected:
 		return appearance{"?", magenta, "not injected: nothing proves that the fault fired"}
 	case run.Unsupported:

@@ -131,7 +131,7 @@ func testCase(r *run.Result, repeat Repeat) junitCase {
 func observation(r *run.Result) string {
 	lines := []string{"verdict: " + string(r.Verdict) + ", " + r.Reason}
 	if !r.Observed.IsZero() {
-		lines = append(lines, fmt.Sprintf("observed: %s, %d upstream attempts, first byte after %s, end after %s",
+		lines = append(lines, fmt.Sprintf("observed: %s, upstream attempts: %d, first byte after %s, end after %s",
 			r.Observed, r.Attempts, milliseconds(r.FirstByte), milliseconds(r.Total)))
 	}
 	if r.Evidence != "" {

@@ -104,7 +104,7 @@ func (t *terminal) one(v run.Verdict, same []*run.Result) {
 	r := same[0]
 	what := r.ID
 	if len(same) > 1 {
-		what = fmt.Sprintf("%d cells", len(same))
+		what = cells(len(same))
 	}
 	t.printf("%s %s %s: %s\n", t.paint(look(v).colour, Mark(v)+" "+string(v)), r.Gateway.Name, what, indent(r.Reason))
 	if v != run.Unsupported {

@@ -63,7 +63,7 @@ func (t *terminal) paint(colour, text string) string { return Paint(t.opts.Colou
 
 // Paint colours a text if on is set; colour is an SGR parameter such as 31.
 func Paint(on bool, colour, text string) string {
-	if !on || text == "" {
+	if !on || strings.TrimSpace(text) == "" {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
@@ -168,7 +168,7 @@ func (t *terminal) gateways() {
 		image, profiles := "", []string{}
 		for _, p := range c.parts {
 			profiles = append(profiles, p.Profile)
-			if p.Image != "" {
+			if p.Image != "" && p.Image != string(p.Place) {
 				image = p.Image
 			}
 		}
@@ -188,7 +188,14 @@ func (t *terminal) summary() {
 			counts = append(counts, t.paint(look(v).colour, fmt.Sprintf("%s %d %s", Mark(v), n, v)))
 		}
 	}
-	t.printf("%d cells: %s\n%s\n", len(t.report.Results), strings.Join(counts, ", "), Timing(t.report.Timing))
+	t.printf("%s: %s\n%s\n", cells(len(t.report.Results)), strings.Join(counts, ", "), Timing(t.report.Timing))
+}
+
+func cells(n int) string {
+	if n == 1 {
+		return "1 cell"
+	}
+	return fmt.Sprintf("%d cells", n)
 }
 
 // Timing says how long a run took, what that is held to and where the time went. Getting images is not counted.
@@ -197,12 +204,12 @@ func Timing(t run.Timing) string {
 	if t.Total-t.Images > t.Bar() {
 		verdict = "over"
 	}
-	text := fmt.Sprintf("took %s, %s the bar of %s = 1.25 x (longest parallel cell %s + slowest start %s) + exclusive cells %s",
-		seconds(t.Total), verdict, seconds(t.Bar()), seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Exclusive))
+	images := ""
 	if t.Images >= time.Second {
-		text += fmt.Sprintf("; getting images took %s besides", seconds(t.Images))
+		images = fmt.Sprintf(" (%s of it for getting images, not counted)", seconds(t.Images))
 	}
-	return text
+	return fmt.Sprintf("took %s%s, %s the bar of %s = 1.25 x (longest parallel cell %s + slowest start %s) + exclusive cells %s",
+		seconds(t.Total), images, verdict, seconds(t.Bar()), seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Exclusive))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -121,18 +121,27 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &f) && f.err == nil:
+		return f.code
 	case errors.Is(context.Cause(ctx), errInterrupted):
 		fmt.Fprintln(a.err, "gatefault: interrupted")
 		return exitInterrupted
-	case errors.As(err, &f) && f.err == nil:
-		return f.code
 	}
-	fmt.Fprintf(a.err, "gatefault: %v\n", err)
+	errors.As(err, &unknown)
+	fmt.Fprintf(a.err, "gatefault: %v%s\n", err, elsewhere(unknown))
 	switch {
 	case f != nil:
 		return f.code
-	case errors.As(err, &unknown):
+	case unknown != nil:
 		return exitUsage
 	}
 	return exitHarness
+}
+
+// elsewhere says where names are listed when none is near the unknown one.
+func elsewhere(e *fault.UnknownError) string {
+	if e == nil || len(e.Nearest) > 0 || e.Kind != "fault" && e.Kind != "scenario" {
+		return ""
+	}
+	return fmt.Sprintf("; gatefault %ss lists them", e.Kind)
 }

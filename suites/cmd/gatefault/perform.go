@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/suites/report"
 	"github.com/gatefault/gatefault/suites/run"
 )
@@ -20,13 +21,16 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	defer out.close()
 	ctx, cancel := c.limited(ctx)
 	defer cancel()
+	if err := tidy(here); err != nil {
+		return err
+	}
 	p := newProgress(out.people)
 	if here.why != "" {
 		p.say(here.why)
 	}
 	result, err := run.Run(ctx, run.Options{
 		Scenarios: sel.scenarios, Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
-		Local: here.engine == nil, OwnNamespace: here.ownNamespace, Lanes: c.Lanes, Progress: p.step,
+		Local: !here.containers, OwnNamespace: here.ownNamespace, Lanes: c.Lanes, Progress: p.step,
 	})
 	p.end()
 	if result == nil || errors.Is(context.Cause(ctx), errInterrupted) {
@@ -36,6 +40,17 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 		return err
 	}
 	return c.conclude(ctx, result, sel, err)
+}
+
+// tidy removes the folders that killed local runs left; a run in containers sweeps its engine itself.
+func tidy(here *place) error {
+	if here.containers {
+		return nil
+	}
+	if _, err := gateway.SweepFolders(); err != nil {
+		return fmt.Errorf("remove what a killed run left: %w", err)
+	}
+	return nil
 }
 
 // conclude gives what the run earned: an error with its exit code, or nil.

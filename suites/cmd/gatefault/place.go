@@ -6,11 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
-	"os/signal"
-	"runtime"
+	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/upstream/firewall/netns"
@@ -18,10 +15,10 @@ import (
 
 // place is where a run happens.
 type place struct {
-	engine       *struct{} // set: containers
-	program      string    // see run.Options
+	containers   bool
+	program      string // see run.Options
 	ownNamespace bool
-	elsewhere    bool   // this program has to run again, in a network namespace of its own
+	elsewhere    bool   // this program is to run again, in a network namespace of its own
 	why          string // told to the user
 }
 
@@ -41,17 +38,14 @@ func (c *runCmd) place(ctx context.Context, a *app) (*place, error) {
 		return &place{program: program, ownNamespace: true, why: why}, netns.LoopbackUp()
 	}
 	if c.Local {
-		if c.Require != "" {
-			return nil, usagef("--local and --require containers exclude each other")
-		}
-		return local(program, "Containers are switched off; running what can run on loopback."), nil
+		return local(program, "Containers are switched off."), nil
 	}
 	engine, err := gateway.Connect(ctx, nil)
 	if errors.Is(err, gateway.ErrNoEngine) {
 		if c.Require != "" {
 			return nil, &failure{exitIdle, fmt.Errorf("--require containers: %w", err)}
 		}
-		return local(program, firstLine(err.Error())+"; running what can run on loopback."), nil
+		return local(program, oneLine(err)+"."), nil
 	}
 	if err != nil {
 		return nil, err
@@ -59,17 +53,15 @@ func (c *runCmd) place(ctx context.Context, a *app) (*place, error) {
 	if err := errors.Join(engine.Close(), checkStatic(program)); err != nil {
 		return nil, usage(err)
 	}
-	return &place{engine: &struct{}{}, program: program, why: "Running in containers."}, nil
+	return &place{containers: true, program: program, why: "Running in containers."}, nil
 }
 
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
-}
+// oneLine tells joined errors in one line.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // local is a run on loopback; it moves to a network namespace of its own where there is such a thing.
 func local(program, why string) *place {
-	return &place{program: program, elsewhere: runtime.GOOS == "linux", why: why}
+	return &place{program: program, elsewhere: namespaces, why: why + "\nRunning what can run on loopback."}
 }
 
 // program is the gatefault program that upstreams run.
@@ -101,4 +93,32 @@ func checkStatic(program string) error {
 		}
 	}
 	return nil
+}
+
+// describe says where and with what a gateway would run.
+func (p *place) describe(d *gateway.Definition, sel *selection) string {
+	switch image := sel.images[d.Name]; {
+	case d.Embedded:
+		return "embedded in this process"
+	case sel.binaries[d.Name] != "":
+		return "local program " + sel.binaries[d.Name]
+	case !p.containers:
+		found, err := gateway.FindBinary(d)
+		if err != nil {
+			return "nowhere: " + err.Error()
+		}
+		return "local program " + found
+	case image != "":
+		return "container of " + image
+	}
+	return "container of the first that can be had: " + strings.Join(imagesOf(d), ", ")
+}
+
+// imagesOf lists the images that a gateway is run from, in the order in which they are tried.
+func imagesOf(d *gateway.Definition) []string {
+	all := slices.Clone(d.Images)
+	if len(d.Debian.Packages) > 0 {
+		all = append(all, fmt.Sprintf("%s built from Debian %s", strings.Join(d.Debian.Packages, " "), d.Debian.Suite))
+	}
+	return all
 }

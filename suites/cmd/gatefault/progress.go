@@ -20,7 +20,11 @@ type progress struct {
 	status string
 }
 
-func newProgress(s screen) *progress { return &progress{screen: s, began: time.Now()} }
+func newProgress(s screen) *progress {
+	p := &progress{screen: s, began: time.Now()}
+	p.show("starting")
+	return p
+}
 
 // clearLine goes to the line's begin and erases it (ECMA-48 §8.3.41 EL).
 const clearLine = "\r\x1b[K"

@@ -26,7 +26,7 @@ type runCmd struct {
 	Image     []string      `placeholder:"NAME=REF" help:"Image of a gateway; NAME=debian:SUITE builds it from that suite's packages."`
 	Lanes     int           `default:"40" help:"Cells that run at once on one gateway."`
 	Local     bool          `help:"No containers: run what is installed, on loopback."`
-	Require   string        `placeholder:"containers" enum:",containers" default:"" help:"Fail instead of falling back to local programs, and when any gateway runs no cell."`
+	Require   string        `placeholder:"containers" help:"Fail instead of falling back to local programs, and when any gateway runs no cell."`
 	Timeout   time.Duration `help:"End the run after this long, such as 2m."`
 	List      bool          `xor:"how" help:"List the cells that would run."`
 	DryRun    bool          `xor:"how" help:"List the cells, and where and with which images they would run."`
@@ -61,11 +61,8 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	if c.List {
 		return a.listCells(sel, nil)
 	}
-	if c.Timeout < 0 || c.Lanes < 1 {
-		return usagef("--lanes must be at least 1 and --timeout must not be negative")
-	}
-	if c.JSON == "-" && c.JUnit == "-" {
-		return usagef("--json and --junit cannot both go to standard output")
+	if err := c.check(); err != nil {
+		return usage(err)
 	}
 	here, err := c.place(ctx, a)
 	if err != nil {
@@ -75,9 +72,30 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	case c.DryRun:
 		return a.listCells(sel, here)
 	case here.elsewhere:
-		return runInNamespace(ctx, a)
+		started, err := a.runInside(ctx, here.why)
+		if started {
+			return err
+		}
+		here.why += fmt.Sprintf("\nFirewall faults are left out: no network namespace can be made here (%v).", err)
 	}
 	return c.perform(ctx, a, sel, here)
+}
+
+// check tells which flags make no sense.
+func (c *runCmd) check() error {
+	switch {
+	case c.Lanes < 1:
+		return fmt.Errorf("--lanes %d: at least 1 is needed", c.Lanes)
+	case c.Timeout < 0:
+		return fmt.Errorf("--timeout %s: it must not be negative", c.Timeout)
+	case c.JSON == "-" && c.JUnit == "-":
+		return errors.New("--json and --junit cannot both go to standard output")
+	case c.Require != "" && c.Require != "containers":
+		return fmt.Errorf("--require %s: only containers can be required", c.Require)
+	case c.Require != "" && c.Local:
+		return errors.New("--local and --require containers exclude each other")
+	}
+	return nil
 }
 
 // choose applies the filters. Every error is the user's mistake.
