@@ -58,7 +58,7 @@ func (g *group) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.stage.started(time.Since(began))
+	g.stage.waited(&g.stage.timing.SlowestStart, time.Since(began))
 	g.stage.stopping(running.Stop)
 	g.gateway = running
 	for _, l := range all {
@@ -74,9 +74,7 @@ func (g *group) image(ctx context.Context, spec gateway.Spec) error {
 	}
 	began := time.Now()
 	_, err := spec.Engine.Image(ctx, spec.Definition, spec.Image)
-	g.stage.mu.Lock()
-	defer g.stage.mu.Unlock()
-	g.stage.timing.Images = max(g.stage.timing.Images, time.Since(began))
+	g.stage.waited(&g.stage.timing.Images, time.Since(began))
 	return err
 }
 

@@ -101,6 +101,9 @@ type Timing struct {
 	Images       time.Duration `json:"images"`       // getting images, before anything could start
 }
 
+// WithinBar tells whether the run, images at hand, took no longer than its bar.
+func (t Timing) WithinBar() bool { return t.Total-t.Images <= t.Bar() }
+
 // Bar is the time a run may take: 1.25 x (longest parallel cell + slowest start) + the exclusive cells' own time.
 func (t Timing) Bar() time.Duration { return (t.LongestCell+t.SlowestStart)*5/4 + t.Exclusive }
 

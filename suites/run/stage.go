@@ -70,7 +70,7 @@ func newStage(ctx context.Context, opts Options, memory bool) (*stage, error) {
 		s.noMem = fmt.Errorf("running out of memory needs a container with a limit, and %w", s.noBox)
 	}
 	err := g.Wait()
-	s.started(time.Since(began))
+	s.waited(&s.timing.SlowestStart, time.Since(began))
 	return s, err
 }
 
@@ -94,9 +94,11 @@ func (s *stage) connect(ctx context.Context) error {
 	if _, err := e.Sweep(ctx); err != nil {
 		return fmt.Errorf("remove what a killed run left: %w", err)
 	}
+	began := time.Now()
 	if _, err := e.UpstreamImage(ctx, s.opts.Program); err != nil {
 		return err
 	}
+	s.waited(&s.timing.Images, time.Since(began))
 	s.network, err = e.Network(ctx)
 	if err != nil {
 		return err
@@ -128,11 +130,11 @@ func (s *stage) later(f func(context.Context) error) {
 	s.undo = append(s.undo, f)
 }
 
-// started notes a start's duration.
-func (s *stage) started(d time.Duration) {
+// waited notes the longest of several waits in one of the timing's fields.
+func (s *stage) waited(field *time.Duration, d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.timing.SlowestStart = max(s.timing.SlowestStart, d)
+	*field = max(*field, d)
 }
 
 // close undoes everything: gateways and upstreams side by side, then the network, then the engine.
