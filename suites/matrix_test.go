@@ -114,9 +114,6 @@ var _ = AfterSuite(func() {
 		return
 	}
 	defer matrix.cancel()
-	if CurrentSpecReport().Failed() {
-		matrix.cancel()
-	}
 	Eventually(matrix.ended).WithTimeout(2 * time.Minute).Should(BeClosed())
 	Expect(matrix.err).NotTo(HaveOccurred())
 })
@@ -190,8 +187,8 @@ func check(r *run.Result) {
 type observation struct{ *run.Result }
 
 func (o observation) String() string {
-	text := fmt.Sprintf("%s: %s, %s after %d attempt(s), total %s\nevidence: %s\nreproduce: gatefault run -g %s -s %s",
-		o.Verdict, o.Reason, o.Observed, o.Attempts, o.Total.Round(time.Millisecond), o.Evidence, o.Gateway.Name, o.ID)
+	text := fmt.Sprintf("%s: %s\nobserved: %s after %s, %d attempt(s)\nevidence: %s\nreproduce: gatefault run -g %s -s %s",
+		o.Verdict, o.Reason, o.Observed, o.Total.Round(time.Millisecond), o.Attempts, o.Evidence, o.Gateway.Name, o.ID)
 	for _, line := range o.Log {
 		text += "\nlog: " + line
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -310,8 +311,15 @@ func (c *cell) collectLog(ctx context.Context, began time.Time) {
 	defer cancel()
 	_ = c.gateway.Logs().Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
 	book, now := c.gateway.Logs(), time.Now()
-	c.result.Log = texts(book.Lines(c.id, gateway.LaneName(c.index), began, now))
+	c.result.Log = slices.DeleteFunc(texts(book.Lines(c.id, gateway.LaneName(c.index), began, now)), c.isOwnNoise)
 	c.result.SharedLog = texts(book.Shared(began, now))
+}
+
+// isOwnNoise tells the lines of our own healthy requests: they say nothing of the fault.
+func (c *cell) isOwnNoise(line string) bool {
+	return slices.ContainsFunc([]string{phaseProof, phaseRecover, phaseEnd}, func(phase string) bool {
+		return strings.Contains(line, c.path(phase))
+	})
 }
 
 func texts(lines []gateway.Line) []string {
