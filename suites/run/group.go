@@ -111,11 +111,21 @@ func (g *group) openLane(ctx context.Context, h *upstreamHost, id string) (*lane
 	return &lane{endpoint: id, upstream: addr, control: h.control}, nil
 }
 
-// run starts the gateway and runs the group's parallel cells, longest first.
-func (g *group) run(ctx context.Context, done func(*cell)) {
-	if err := g.start(ctx); err != nil {
+// longest is the expected time of the group's longest parallel cell.
+func (g *group) longest() (d time.Duration) {
+	for _, c := range g.cells {
+		if !c.scenario.Exclusive {
+			d = max(d, expected(c.scenario))
+		}
+	}
+	return d
+}
+
+// run runs the group's parallel cells, longest first, unless the gateway did not start.
+func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
+	if startErr != nil {
 		for _, c := range g.cells {
-			c.fail(startVerdict(err), err)
+			c.fail(startVerdict(startErr), startErr)
 			done(c)
 		}
 		g.cells = nil

@@ -86,14 +86,29 @@ func (s *stage) perform(ctx context.Context, cells []*cell) {
 		}
 	}
 	groups := s.groups(cells, done)
+	starts := make(chan struct{}, parallelStarts)
 	var wg sync.WaitGroup
-	for _, g := range groups {
-		wg.Go(func() { g.run(ctx, done) })
+	for _, g := range longestFirst(groups) {
+		starts <- struct{}{}
+		wg.Go(func() {
+			err := g.start(ctx)
+			<-starts
+			g.run(ctx, err, done)
+		})
 	}
 	wg.Wait()
 	for _, g := range groups {
 		g.runExclusive(ctx, done)
 	}
+}
+
+// parallelStarts bounds how many gateways start at once: more only slow each other down, and the rest can start while
+// the first ones' cells wait for timeouts.
+const parallelStarts = 4
+
+// longestFirst orders groups by their longest cell.
+func longestFirst(groups []*group) []*group {
+	return slices.SortedStableFunc(slices.Values(groups), func(a, b *group) int { return cmp.Compare(b.longest(), a.longest()) })
 }
 
 // groups sorts the cells by gateway and profile; those whose gateway lacks the profile are unsupported.

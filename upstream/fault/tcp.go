@@ -18,8 +18,9 @@ var tcp = []*Fault{
 		Level: Armed, Arm: RejectAdmin, Evidence: Kernel, Needs: []Need{NetAdmin}},
 	{Name: "tcp.accept-close", Doc: "accepts the connection and closes it with FIN before reading",
 		Level: Accept, Evidence: Event, Script: "close"},
-	{Name: "tcp.accept-reset", Doc: "accepts the connection and resets it before reading",
-		Level: Accept, Evidence: Event, Script: "reset"},
+	// The reset waits for the request: before it, a gateway may take the reset for a failed connect.
+	{Name: "tcp.accept-reset", Doc: "accepts the connection and resets it when the request arrives, unread",
+		Level: Accept, Evidence: Event, Script: "await-data\nreset"},
 	{Name: "tcp.accept-hang", Doc: "accepts the connection and never reads or writes",
 		Level: Accept, Evidence: Event, Script: "stall"},
 	{Name: "tcp.drop-established", Doc: "has a firewall that starts to drop the connection's packets while the request waits",

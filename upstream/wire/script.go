@@ -138,6 +138,7 @@ type verb struct {
 var verbs = map[string]verb{
 	"read-request":    {"read-request", 0, 0, plain(ReadRequest)},
 	"read-head":       {"read-head", 0, 0, plain(ReadHead)},
+	"await-data":      {"await-data", 0, 0, plain(AwaitData)},
 	"send":            {`send "text"`, 1, 1, func(a []string) (Step, error) { return Send(a[0]), nil }},
 	"fill":            {"fill BYTES", 1, 1, sized(Fill)},
 	"fill-letters":    {"fill-letters BYTES", 1, 1, sized(FillLetters)},

@@ -40,6 +40,16 @@ func ReadHead() Step {
 	return step{"read-head", func(_ context.Context, s *Session) error { return s.ended(s.ReadHead()) }}
 }
 
+// AwaitData waits until the first byte of the request has arrived and leaves it unread.
+func AwaitData() Step {
+	return step{"await-data", func(ctx context.Context, s *Session) error {
+		stop := context.AfterFunc(ctx, func() { _ = s.Net.SetReadDeadline(time.Unix(1, 0)) })
+		defer stop()
+		_, err := s.R.Peek(1)
+		return s.ended(err)
+	}}
+}
+
 // Send writes text; ${sentinel}, ${endpoint} and ${nonce} are replaced at run time.
 func Send(text string) Step {
 	return step{"send " + strconv.Quote(text), func(_ context.Context, s *Session) error {

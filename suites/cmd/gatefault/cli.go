@@ -76,8 +76,12 @@ type helped struct{ code int }
 
 func (a *app) dispatch(ctx context.Context, args []string) (err error) {
 	defer func() {
-		if h, ok := recover().(helped); ok {
-			err = &failure{h.code, nil}
+		switch p := recover().(type) {
+		case nil:
+		case helped:
+			err = &failure{p.code, nil}
+		default:
+			panic(p)
 		}
 	}()
 	parser, err := a.parser(ctx)

@@ -18,7 +18,7 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	if err != nil {
 		return usage(err)
 	}
-	defer out.close()
+	defer out.discard()
 	ctx, cancel := c.limited(ctx)
 	defer cancel()
 	if err := tidy(here); err != nil {
@@ -118,6 +118,16 @@ func (o *outputs) write(r *run.Report, repeat report.Repeat) error {
 	errs = append(errs, o.close(), report.Terminal(o.people, r,
 		report.TerminalOptions{Width: o.people.width, Colour: o.people.colour, Repeat: repeat}))
 	return errors.Join(errs...)
+}
+
+// discard removes the files of reports that were never written, because the run was interrupted.
+func (o *outputs) discard() {
+	for _, f := range o.files {
+		info, err := f.Stat()
+		if f.Close(); err == nil && info.Mode().IsRegular() {
+			_ = os.Remove(f.Name()) // an empty report is a nuisance, not a failure
+		}
+	}
 }
 
 // close closes the files once.

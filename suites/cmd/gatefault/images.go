@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/gatefault/gatefault/docker"
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+type imagesCmd struct {
+	Gateway []string `short:"g" placeholder:"NAME" help:"Only these gateways, by name or pattern."`
+	Image   []string `placeholder:"NAME=REF" help:"Image of a gateway; NAME=debian:SUITE builds it from that suite's packages."`
+}
+
+func (c *imagesCmd) Run(ctx context.Context, a *app) error {
+	all, err := gateway.Load(docker.Files)
+	if err != nil {
+		return err
+	}
+	chosen, err := run.Filter{Gateways: c.Gateway}.SelectGateways(all)
+	if err != nil {
+		return usage(err)
+	}
+	overrides, err := chooseImages(c.Image, all)
+	if err != nil {
+		return usage(err)
+	}
+	program, err := a.program()
+	if err != nil {
+		return err
+	}
+	return a.withEngine(ctx, func(e *gateway.Engine, say func(string, ...any)) error {
+		if err := checkStatic(program); err != nil {
+			return usage(err)
+		}
+		return getImages(ctx, e, chosen, overrides, program, say)
+	})
+}
+
+// withEngine calls f with the Docker engine and a printer that many goroutines may use.
+func (a *app) withEngine(ctx context.Context, f func(*gateway.Engine, func(string, ...any)) error) error {
+	var mu sync.Mutex // guards the output
+	say := func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		a.printf(format+"\n", args...)
+	}
+	e, err := gateway.Connect(ctx, func(name, message string) { say("%s: %s", name, message) })
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(e, say), e.Close())
+}
+
+// getImages gets all images side by side; one that cannot be had does not keep the others.
+func getImages(ctx context.Context, e *gateway.Engine, chosen []*gateway.Definition, overrides map[string]string, program string,
+	say func(string, ...any)) error {
+	errs := make([]error, len(chosen)+1)
+	var wg sync.WaitGroup
+	for i, d := range chosen {
+		if d.Embedded {
+			continue
+		}
+		wg.Go(func() {
+			image, err := e.Image(ctx, d, overrides[d.Name])
+			if errs[i] = err; err == nil {
+				say("%s: %s", d.Name, image)
+			}
+		})
+	}
+	wg.Go(func() {
+		tag, err := e.UpstreamImage(ctx, program)
+		if errs[len(chosen)] = err; err == nil {
+			say("upstream: %s", tag)
+		}
+	})
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+type sweepCmd struct {
+	All    bool `help:"Remove the containers and networks of living runs, too."`
+	Images bool `help:"Remove the images that gatefault built, unless a container uses them. Pulled images stay."`
+}
+
+// Run removes what dead processes left; without an engine there are only folders.
+func (c *sweepCmd) Run(ctx context.Context, a *app) error {
+	folders, err := gateway.SweepFolders()
+	if err != nil {
+		return err
+	}
+	p, err := c.sweep(ctx, a)
+	if err != nil && !errors.Is(err, gateway.ErrNoEngine) {
+		return fmt.Errorf("sweep: %w", err)
+	}
+	a.printf("removed containers: %d, networks: %d, images: %d, folders: %d\n", p.containers, p.networks, p.images, folders.Folders)
+	return nil
+}
+
+func (c *sweepCmd) sweep(ctx context.Context, a *app) (p purged, err error) {
+	err = a.withEngine(ctx, func(e *gateway.Engine, _ func(string, ...any)) error {
+		swept, err := e.Sweep(ctx)
+		p.containers, p.networks = swept.Containers, swept.Networks
+		return err
+	})
+	if err != nil || !c.All && !c.Images {
+		return p, err
+	}
+	more, err := purge(ctx, c.All, c.Images)
+	return purged{p.containers + more.containers, p.networks + more.networks, more.images}, err
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"github.com/gatefault/gatefault/upstream/firewall/netns"
+)
+
+// namespaces says that this system may have network namespaces.
+const namespaces = true
+
+// runInside runs this program again in a network namespace of its own and gives its exit code as a [failure]. started
+// is false when the system forbids such a namespace; then err says why.
+//
+// The child has a process group of its own, so that a terminal's Ctrl-C reaches it once: through us. It gets SIGTERM
+// when we die, whatever kills us; that is bound to the thread that started it (prctl(2) PR_SET_PDEATHSIG).
+func (a *app) runInside(ctx context.Context, why string) (started bool, err error) {
+	cmd := netns.Reexec(context.WithoutCancel(ctx), insideVariable+"="+why)
+	cmd.Stdout, cmd.Stderr = a.out, a.err
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM
+	start, end := make(chan error, 1), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		start <- err
+		if err == nil {
+			end <- cmd.Wait()
+		}
+	}()
+	if err := <-start; err != nil {
+		return false, err
+	}
+	select {
+	case err = <-end:
+	case <-ctx.Done():
+		_ = cmd.Process.Signal(os.Interrupt) // fails only if it has ended already
+		err = <-end
+	}
+	return true, exitOf(err)
+}
+
+// exitOf passes on how the child ended; it has told the user itself.
+func exitOf(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() > 0 {
+		return &failure{exit.ExitCode(), nil}
+	}
+	return err
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/client"
+)
+
+// Labels that everything of gatefault has in an engine; images that were pulled have none.
+const (
+	labelAny   = "gatefault"
+	labelOwner = "gatefault.owner"
+)
+
+// purged counts what a purge removed.
+type purged struct{ containers, networks, images int }
+
+// remover removes things from one engine and goes on after an error. The client is passed in and nothing else is asked:
+// no other engine can be meant.
+type remover struct {
+	docker   *client.Client
+	removed  purged
+	failures []error
+}
+
+// count counts a removal; what is gone already is not a failure.
+func (r *remover) count(n *int, what string, err error) {
+	switch {
+	case err == nil:
+		*n++
+	case !errdefs.IsNotFound(err):
+		r.failures = append(r.failures, fmt.Errorf("remove %s: %w", what, err))
+	}
+}
+
+// running removes all containers and networks of gatefault, whoever uses them now.
+func (r *remover) running(ctx context.Context) {
+	boxes, err := r.docker.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: labelled(labelOwner)})
+	r.failures = append(r.failures, err)
+	for _, c := range boxes.Items {
+		_, err := r.docker.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		r.count(&r.removed.containers, "container", err)
+	}
+	networks, err := r.docker.NetworkList(ctx, client.NetworkListOptions{Filters: labelled(labelOwner)})
+	r.failures = append(r.failures, err)
+	for _, n := range networks.Items {
+		_, err := r.docker.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
+		r.count(&r.removed.networks, "network", err)
+	}
+}
+
+// images removes the images that gatefault built and no container uses.
+func (r *remover) images(ctx context.Context) {
+	images, err := r.docker.ImageList(ctx, client.ImageListOptions{Filters: labelled(labelAny)})
+	r.failures = append(r.failures, err)
+	for _, image := range images.Items {
+		_, err := r.docker.ImageRemove(ctx, image.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
+		if errdefs.IsConflict(err) {
+			continue
+		}
+		r.count(&r.removed.images, "image", err)
+	}
+}
+
+func labelled(name string) client.Filters { return make(client.Filters).Add("label", name) }
+
+// purge removes from the engine that DOCKER_HOST names, or the one at the default socket. No other is looked for; if
+// that one does not answer there is nothing to remove.
+func purge(ctx context.Context, running, images bool) (p purged, err error) {
+	docker, err := client.New(client.FromEnv)
+	if err != nil {
+		return p, err
+	}
+	defer func() { err = errors.Join(err, docker.Close()) }()
+	if _, err := docker.Ping(ctx, client.PingOptions{}); client.IsErrConnectionFailed(err) {
+		return p, nil
+	}
+	r := &remover{docker: docker}
+	if running {
+		r.running(ctx)
+	}
+	if images {
+		r.images(ctx)
+	}
+	return r.removed, errors.Join(r.failures...)
+}
