@@ -54,7 +54,7 @@ func Connect(ctx context.Context, progress Progress) (*Engine, error) {
 	}
 	docker, err := dial(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w; start Docker, correct DOCKER_HOST, or run without containers", ErrNoEngine, err)
+		return nil, fmt.Errorf("%w: %w; start Docker or correct DOCKER_HOST", ErrNoEngine, err)
 	}
 	if progress == nil {
 		progress = func(string, string) {}

@@ -22,6 +22,7 @@ type group struct {
 	gateway *gateway.Running
 	lanes   []*lane // plain ones
 	memory  *lane   // to the upstream with the memory limit
+	stop    func() error
 }
 
 // place says where the group's gateway runs here.
@@ -59,7 +60,12 @@ func (g *group) start(ctx context.Context) error {
 		return err
 	}
 	g.stage.waited(&g.stage.timing.SlowestStart, time.Since(began))
-	g.stage.stopping(running.Stop)
+	g.stop = sync.OnceValue(func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownTimeout)
+		defer cancel()
+		return running.Stop(ctx)
+	})
+	g.stage.stopping(func(context.Context) error { return g.stop() })
 	g.gateway = running
 	for _, l := range all {
 		l.gateway = running
@@ -164,8 +170,11 @@ func (g *group) parallel() []*cell {
 	return out
 }
 
-// runExclusive runs the cells that must have the machine to themselves.
+// runExclusive runs the cells that must have the machine to themselves, and then has the gateway stopped.
 func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
+	if g.gateway != nil {
+		defer func() { go g.stop() }() // closing the stage awaits it
+	}
 	for _, c := range g.cells {
 		if !c.scenario.Exclusive {
 			continue

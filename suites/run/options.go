@@ -25,8 +25,9 @@ type Options struct {
 	Binaries map[string]string
 	// Program is a static gatefault program for Linux, for the upstream's container and its process endpoints.
 	Program string
-	// Local keeps away from containers though an engine answers.
-	Local bool
+	// Local keeps away from containers though an engine answers; NoEngine is the reason when it is not the user's choice.
+	Local    bool
+	NoEngine error
 	// OwnNamespace says that this process has a network namespace of its own; see upstream.Options.
 	OwnNamespace bool
 	// Lanes bounds the cells that run at once on one gateway; default 40.

@@ -40,7 +40,7 @@ type stage struct {
 	memory *upstreamHost // nil unless a scenario needs it
 	noMem  error         // why there is none
 
-	mu     sync.Mutex // guards what follows
+	mu     sync.Mutex                    // guards what follows
 	stops  []func(context.Context) error // side by side, first
 	undo   []func(context.Context) error // in reverse order, then
 	timing Timing
@@ -76,8 +76,13 @@ func newStage(ctx context.Context, opts Options, memory bool) (*stage, error) {
 
 // connect finds the engine and makes the network, or notes why there is none.
 func (s *stage) connect(ctx context.Context) error {
+	if _, err := gateway.SweepFolders(); err != nil {
+		return fmt.Errorf("remove what a killed run left: %w", err)
+	}
 	if s.opts.Local {
-		s.noBox = errors.New("containers are switched off")
+		if s.noBox = s.opts.NoEngine; s.noBox == nil {
+			s.noBox = errors.New("containers are switched off")
+		}
 		return nil
 	}
 	e, err := gateway.Connect(ctx, func(name, msg string) { s.say("%s: %s", name, msg) })

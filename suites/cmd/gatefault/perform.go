@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
-	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/suites/report"
 	"github.com/gatefault/gatefault/suites/run"
 )
@@ -21,16 +21,13 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	defer out.discard()
 	ctx, cancel := c.limited(ctx)
 	defer cancel()
-	if err := tidy(here); err != nil {
-		return err
-	}
 	p := newProgress(out.people)
 	if here.why != "" {
 		p.say(here.why)
 	}
 	result, err := run.Run(ctx, run.Options{
 		Scenarios: sel.scenarios, Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
-		Local: !here.containers, OwnNamespace: here.ownNamespace, Lanes: c.Lanes, Progress: p.step,
+		Local: !here.containers, NoEngine: c.noEngine(here), OwnNamespace: here.ownNamespace, Lanes: c.Lanes, Progress: p.step,
 	})
 	p.end()
 	if result == nil || errors.Is(context.Cause(ctx), errInterrupted) {
@@ -42,15 +39,13 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	return c.conclude(ctx, result, sel, err)
 }
 
-// tidy removes the folders that killed local runs left; a run in containers sweeps its engine itself.
-func tidy(here *place) error {
-	if here.containers {
+// noEngine is the reason why there are no containers, unless the user wanted none.
+func (c *runCmd) noEngine(here *place) error {
+	if here.containers || c.Local {
 		return nil
 	}
-	if _, err := gateway.SweepFolders(); err != nil {
-		return fmt.Errorf("remove what a killed run left: %w", err)
-	}
-	return nil
+	reason, _, _ := strings.Cut(here.why, "\n")
+	return errors.New(strings.TrimSuffix(reason, "."))
 }
 
 // conclude gives what the run earned: an error with its exit code, or nil.
