@@ -30,7 +30,7 @@ func (s *Scenario) Known(gateway, version string) (Pin, bool) {
 	for i, p := range s.Pins {
 		switch {
 		case p.Gateway != gateway:
-		case p.Observed != "" && err == nil && p.observedWith(v):
+		case p.Observed != "" && err == nil && p.observedWith(v, version):
 			return p, true
 		case p.Observed == "" && ranged == nil && (p.Versions == "*" || err == nil && p.covers(v)):
 			ranged = &s.Pins[i]
@@ -42,9 +42,15 @@ func (s *Scenario) Known(gateway, version string) (Pin, bool) {
 	return *ranged, true
 }
 
-func (p Pin) observedWith(v *semver.Version) bool {
+// observedWith compares with a version and its text; where the pin names what the product was built with (2.6.2+go1.19),
+// so must the text.
+func (p Pin) observedWith(v *semver.Version, text string) bool {
 	seen, err := ParseVersion(p.Observed)
-	return err == nil && seen.Equal(v)
+	if err != nil || !seen.Equal(v) {
+		return false
+	}
+	_, built, named := strings.Cut(p.Observed, "+")
+	return !named || strings.HasPrefix(text[strings.Index(text, "+")+1:]+".", built+".")
 }
 
 func (p Pin) covers(v *semver.Version) bool {
@@ -73,7 +79,7 @@ func (p Pin) checkVersions() error {
 // Ranges that overlap do so at, or right beside, a bound of one of them, so only those versions need a look.
 func (p Pin) overlaps(q Pin) bool {
 	if p.Observed != "" || q.Observed != "" {
-		return p.Observed != "" && q.Observed != "" && numbers.FindString(p.Observed) == numbers.FindString(q.Observed)
+		return p.Observed != "" && q.Observed != "" && p.Observed == q.Observed
 	}
 	for _, text := range append(numbers.FindAllString(p.Versions+" "+q.Versions, -1), "0", "999999") {
 		v, err := ParseVersion(text)

@@ -245,24 +245,13 @@ func (b *box) awaitExit(ctx context.Context) error {
 }
 
 func (b *box) version(ctx context.Context, d *Definition, binary string) (string, error) {
-	_, out, err := b.container.Exec(ctx, append([]string{binary}, d.Version.Args...), tcexec.Multiplexed())
-	if err != nil {
-		return "", fmt.Errorf("ask for the version: %w", err)
-	}
-	text, err := io.ReadAll(out)
-	if err != nil {
-		return "", fmt.Errorf("ask for the version: %w", err)
-	}
-	return d.versionIn(string(text))
-}
-
-// versionIn finds the version in what the product printed.
-func (d *Definition) versionIn(text string) (string, error) {
-	found := d.Version.Match.FindStringSubmatch(text)
-	if found == nil {
-		return "", fmt.Errorf("%s printed no version that %s matches: %q", d.Name, d.Version.Match, lastLines(text, 3))
-	}
-	return found[1], nil
+	return d.askVersion(func(args []string) ([]byte, error) {
+		_, out, err := b.container.Exec(ctx, append([]string{binary}, args...), tcexec.Multiplexed())
+		if err != nil {
+			return nil, err
+		}
+		return io.ReadAll(out)
+	})
 }
 
 // remove kills the container, removes it and waits for the end of its log.

@@ -65,6 +65,9 @@ type VersionProbe struct {
 	Args []string `yaml:"args"`
 	// Match finds the version in the output, in its first group.
 	Match Regexp `yaml:"match"`
+	// Built, if given, finds in another output what the product was built with, where its behaviour depends on that. The
+	// version then reads VERSION+BUILT.
+	Built *VersionProbe `yaml:"built"`
 }
 
 // Readiness is what a lane does when it is ready.

@@ -131,13 +131,17 @@ func localCommand(spec Spec, binary, scratch string) (*exec.Cmd, error) {
 
 func awaitLocal(ctx context.Context, r *Running, binary string, child *process) error {
 	d := r.spec.Definition
-	out, err := exec.CommandContext(ctx, binary, d.Version.Args...).CombinedOutput()
+	version, err := d.askVersion(func(args []string) ([]byte, error) {
+		out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w: %s", binary, err, lastLines(string(out), logTail))
+		}
+		return out, nil
+	})
 	if err != nil {
-		return fmt.Errorf("ask %s for its version: %w: %s", binary, err, lastLines(string(out), logTail))
-	}
-	if r.version, err = d.versionIn(string(out)); err != nil {
 		return err
 	}
+	r.version = version
 	if err := awaitReady(ctx, d.Ready, r.lanes, child.exited); err != nil {
 		return err
 	}
