@@ -1,0 +1,137 @@
+//go:build linux
+
+package upstream_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/firewall/netns"
+)
+
+// insideVariable tells a test that it runs in a network namespace of its own.
+const insideVariable = "GATEFAULT_TEST_INSIDE"
+
+// TestFirewallFaults runs the tests named TestInside... in a network namespace of their own: rules never touch the host's.
+func TestFirewallFaults(t *testing.T) {
+	if os.Getenv(insideVariable) != "" {
+		t.Skip("this is the inside")
+	}
+	cmd := netns.Command(t.Context(), os.Args[0], "-test.run=^TestInside", "-test.v")
+	cmd.Env = append(os.Environ(), insideVariable+"=1")
+	out, err := cmd.CombinedOutput()
+	if os.IsPermission(err) {
+		t.Skipf("this system forbids network namespaces: %v", err)
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestInside") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
+// inside gives an upstream with a firewall, or skips outside of the namespace.
+func inside(t *testing.T) (*upstream.Upstream, *upstream.Endpoint) {
+	t.Helper()
+	if os.Getenv(insideVariable) == "" {
+		t.Skip("TestFirewallFaults runs this in a network namespace")
+	}
+	if err := netns.LoopbackUp(); err != nil {
+		t.Fatal(err)
+	}
+	up, err := upstream.New(upstream.Options{OwnNamespace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = up.Close() })
+	ep, err := up.Listen(upstream.EndpointConfig{ID: "app", Address: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return up, ep
+}
+
+func TestInsideConnectFaults(t *testing.T) {
+	for name, want := range map[string]error{
+		"tcp.drop-syn":     context.DeadlineExceeded,
+		"tcp.reject-reset": syscall.ECONNREFUSED,
+		"tcp.reject-host":  syscall.EHOSTUNREACH,
+		"tcp.reject-admin": syscall.EHOSTUNREACH,
+		"tcp.refuse":       syscall.ECONNREFUSED,
+	} {
+		t.Run(name, func(t *testing.T) {
+			up, ep := inside(t)
+			other, err := up.Listen(upstream.EndpointConfig{ID: "other", Address: "127.0.0.1:0"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			setPlan(t, ep, upstream.Rule{Fault: name})
+			_, err = net.DialTimeout("tcp", ep.Addr().String(), 1300*time.Millisecond)
+			if !errors.Is(err, want) {
+				t.Errorf("dial: %v, want %v", err, want)
+			}
+			got, _ := talk(t, other, get)
+			wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+			if err := ep.Clear(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			got, _ = talk(t, ep, get)
+			wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+			e := await(t, up, "the kernel's counter", kind(upstream.KernelSaw))
+			if e.Fault != name || e.Attempts != 1 || e.Packets == 0 {
+				t.Errorf("the kernel counted %+v, want one attempt that met %s", e, name)
+			}
+		})
+	}
+}
+
+func TestInsideEstablishedConnectionIsDropped(t *testing.T) {
+	up, ep := inside(t)
+	setPlan(t, ep, upstream.Rule{Fault: "tcp.drop-established", Match: upstream.Match{Path: "/lost"}})
+	c := dial(t, ep)
+	_, _ = io.WriteString(c, strings.Replace(get, "/ ", "/lost ", 1))
+	_ = c.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	if n, err := c.Read(make([]byte, 1)); n > 0 || !isTimeout(err) {
+		t.Errorf("got %d bytes and %v, want silence", n, err)
+	}
+	got, _ := talk(t, ep, get)
+	wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+	if err := ep.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	e := await(t, up, "the kernel's counter", kind(upstream.KernelSaw))
+	if e.Target != "/lost" || e.Packets == 0 {
+		t.Errorf("the kernel counted %+v, want packets of the request for /lost", e)
+	}
+}
+
+func TestInsideArmedRulesEndInTime(t *testing.T) {
+	up, ep := inside(t)
+	setPlan(t, ep, upstream.Rule{Fault: "tcp.refuse", For: upstream.Duration(200 * time.Millisecond)})
+	if _, err := net.Dial("tcp", ep.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dial: %v, want connection refused", err)
+	}
+	await(t, up, "the end of the rule", kind(upstream.KernelSaw))
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		c, err := net.Dial("tcp", ep.Addr().String())
+		if err == nil {
+			_ = c.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("still refused after its time: %v", err)
+		}
+	}
+}
