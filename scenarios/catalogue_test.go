@@ -200,3 +200,28 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestScriptsOfAUsersOwn(t *testing.T) {
+	healthy, err := fs.ReadFile(os.DirFS("."), "app.500.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := strings.Replace(string(healthy), "id: app.500\n", "id: own.cut\nincomplete: true\nscript: |\n  read-request\n  send \"HTTP/1.1 200 OK\\r\\nContent-Length: 9\\r\\n\\r\\n\"\n  close\n", 1)
+	c, err := scenarios.Load(fstest.MapFS{"own.cut.yaml": {Data: []byte(own)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := c.All()[0].Injects()
+	if err != nil || f.Name != fault.ScriptName || !f.Incomplete {
+		t.Errorf("%+v, %v", f, err)
+	}
+	for want, wrong := range map[string]string{
+		"no verb is called clsoe":       strings.Replace(own, "  close\n", "  clsoe\n", 1),
+		"takes the place of the fault":  strings.Replace(own, "script:", "fault: head.none\nscript:", 1),
+		"incomplete goes with a script": strings.Replace(string(healthy), "id: app.500\n", "id: own.cut\nfault: app.500\nincomplete: true\n", 1),
+	} {
+		if _, err := scenarios.Load(fstest.MapFS{"own.cut.yaml": {Data: []byte(wrong)}}); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "own.cut.yaml:") {
+			t.Errorf("%v, want %q with file and line", err, want)
+		}
+	}
+}

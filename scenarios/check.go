@@ -115,9 +115,20 @@ func (c *checker) fault(s *Scenario) {
 	if !nameForm.MatchString(s.Profile) {
 		c.fail("profile", "profile %q may only have small letters, digits and dashes", s.Profile)
 	}
-	f, err := fault.Find(s.Fault)
+	if s.Script != "" && s.Fault != fault.ScriptName {
+		c.fail("script", "a script takes the place of the fault %s; leave one of them out", s.Fault)
+		return
+	}
+	if s.Incomplete && s.Script == "" {
+		c.fail("incomplete", "incomplete goes with a script; a fault knows by itself whether its answer is cut")
+	}
+	f, err := s.Injects()
 	if err != nil {
-		c.fail("fault", "%s", err)
+		key := "fault"
+		if s.Script != "" {
+			key = "script"
+		}
+		c.fail(key, "%s", err)
 		return
 	}
 	if _, err := f.Values(s.Params); err != nil {

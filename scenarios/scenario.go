@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/gatefault/gatefault/upstream/fault"
 )
 
 // Cause is the documented reason behind a fault.
@@ -37,23 +39,25 @@ const MaxPatience = 60 * time.Second
 
 // Scenario is a cause made concrete.
 type Scenario struct {
-	ID        string            `yaml:"id" json:"id" jsonschema:"the file's name without .yaml"`
-	Title     string            `yaml:"title" json:"title" jsonschema:"one line for a table"`
-	Cause     Cause             `yaml:"cause" json:"cause" jsonschema:"the documented reason behind the fault"`
-	Fault     string            `yaml:"fault" json:"fault,omitempty" jsonschema:"the fault to inject; default: the id"`
-	Params    map[string]string `yaml:"params" json:"params,omitempty" jsonschema:"the fault's parameters"`
-	Profile   string            `yaml:"profile" json:"profile,omitempty" jsonschema:"the gateway's configuration; default: plain"`
-	Endpoint  EndpointKind      `yaml:"endpoint" json:"endpoint,omitempty" jsonschema:"what serves the upstream address; default: http"`
-	Exclusive bool              `yaml:"exclusive" json:"exclusive,omitempty" jsonschema:"runs alone, after the others"`
-	Prime     bool              `yaml:"prime" json:"prime,omitempty" jsonschema:"one healthy request fills the gateway's connection pool first"`
-	Request   Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
-	Traffic   *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
-	Patience  time.Duration     `yaml:"patience" json:"patience,omitempty" jsonschema:"how long the client waits, at most 60s; default: 8s"`
-	Evidence  string            `yaml:"evidence" json:"evidence" jsonschema:"what proves that the fault fired"`
-	Explain   string            `yaml:"explain" json:"explain" jsonschema:"for a learner, at most 120 words"`
-	Error     string            `yaml:"error" json:"error" jsonschema:"the RFC 9209 error type, or none (healthy), or passed (the upstream's own answer)"`
-	Standard  []Expectation     `yaml:"standard" json:"standard" jsonschema:"every outcome that the standards permit"`
-	Pins      []Pin             `yaml:"known" json:"known,omitempty" jsonschema:"what products are known to do"`
+	ID         string            `yaml:"id" json:"id" jsonschema:"the file's name without .yaml"`
+	Title      string            `yaml:"title" json:"title" jsonschema:"one line for a table"`
+	Cause      Cause             `yaml:"cause" json:"cause" jsonschema:"the documented reason behind the fault"`
+	Fault      string            `yaml:"fault" json:"fault,omitempty" jsonschema:"the fault to inject; default: the id"`
+	Script     string            `yaml:"script" json:"script,omitempty" jsonschema:"instead of a fault: a wire script of your own, one verb a line"`
+	Incomplete bool              `yaml:"incomplete" json:"incomplete,omitempty" jsonschema:"with script: the answer it sends is cut"`
+	Params     map[string]string `yaml:"params" json:"params,omitempty" jsonschema:"the fault's parameters"`
+	Profile    string            `yaml:"profile" json:"profile,omitempty" jsonschema:"the gateway's configuration; default: plain"`
+	Endpoint   EndpointKind      `yaml:"endpoint" json:"endpoint,omitempty" jsonschema:"what serves the upstream address; default: http"`
+	Exclusive  bool              `yaml:"exclusive" json:"exclusive,omitempty" jsonschema:"runs alone, after the others"`
+	Prime      bool              `yaml:"prime" json:"prime,omitempty" jsonschema:"one healthy request fills the gateway's connection pool first"`
+	Request    Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
+	Traffic    *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
+	Patience   time.Duration     `yaml:"patience" json:"patience,omitempty" jsonschema:"how long the client waits, at most 60s; default: 8s"`
+	Evidence   string            `yaml:"evidence" json:"evidence" jsonschema:"what proves that the fault fired"`
+	Explain    string            `yaml:"explain" json:"explain" jsonschema:"for a learner, at most 120 words"`
+	Error      string            `yaml:"error" json:"error" jsonschema:"the RFC 9209 error type, or none (healthy), or passed (the upstream's own answer)"`
+	Standard   []Expectation     `yaml:"standard" json:"standard" jsonschema:"every outcome that the standards permit"`
+	Pins       []Pin             `yaml:"known" json:"known,omitempty" jsonschema:"what products are known to do"`
 	// Signs are regular expressions over one line of a gateway's log. A gateway that logs nothing of the fault is absent.
 	Signs    map[string][]string `yaml:"signs" json:"signs,omitempty" jsonschema:"patterns of the gateway's log lines"`
 	Operator Operator            `yaml:"operator" json:"operator" jsonschema:"for the one on call"`
@@ -117,6 +121,14 @@ func (s *Scenario) Layer() string {
 	return layer
 }
 
+// Injects gives the fault of the catalogue, or the one that the scenario's own script makes.
+func (s *Scenario) Injects() (*fault.Fault, error) {
+	if s.Script != "" {
+		return fault.OfScript(s.Script, s.Incomplete)
+	}
+	return fault.Find(s.Fault)
+}
+
 // Permits finds the expectation of the standards that an outcome with that many upstream attempts meets.
 func (s *Scenario) Permits(o Outcome, attempts int) (Expectation, bool) {
 	for _, e := range s.Standard {
@@ -137,6 +149,9 @@ func (s *Scenario) SignsOf(gateway string) []*regexp.Regexp {
 }
 
 func (s *Scenario) fillDefaults() {
+	if s.Script != "" {
+		fill(&s.Fault, fault.ScriptName)
+	}
 	fill(&s.Fault, s.ID)
 	fill(&s.Profile, "plain")
 	fill(&s.Endpoint, HTTPEndpoint)

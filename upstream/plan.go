@@ -129,9 +129,6 @@ func (p Plan) Validate() error {
 	return err
 }
 
-// scriptFault is how scripts of a user's own are named in the journal.
-var scriptFault = &fault.Fault{Name: "script", Level: fault.Request, Evidence: fault.Event}
-
 func (p Plan) compile(now time.Time) (*compiled, error) {
 	if len(p.Rules) > maxRules {
 		return nil, fmt.Errorf("plan has %d rules, the limit is %d", len(p.Rules), maxRules)
@@ -175,11 +172,11 @@ func (r *rule) resolve() (err error) {
 		if len(r.Params) > 0 {
 			return errors.New("a script takes no params")
 		}
-		r.fault = scriptFault
-		r.script, err = wire.Parse(r.Script)
-		return err
+		r.fault, err = fault.OfScript(r.Script, false)
+	default:
+		r.fault, err = fault.Find(r.Fault)
 	}
-	if r.fault, err = fault.Find(r.Fault); err != nil {
+	if err != nil {
 		return err
 	}
 	r.script, r.handler, err = r.fault.Compile(r.Params)

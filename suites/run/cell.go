@@ -204,6 +204,9 @@ func (c *cell) inject(ctx context.Context) (uint64, error) {
 
 func (c *cell) rule() upstream.Rule {
 	r := upstream.Rule{Fault: c.fault.Name, Params: c.scenario.Params}
+	if c.scenario.Script != "" {
+		r = upstream.Rule{Script: c.scenario.Script}
+	}
 	if c.fault.Level == fault.Request {
 		r.Match.Path = c.path(phaseFault) + "*"
 		if c.scenario.Prime {

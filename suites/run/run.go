@@ -43,7 +43,7 @@ func plan(opts Options) ([]*cell, error) {
 	run := randomHex(4)
 	var cells []*cell
 	for _, sc := range opts.Scenarios {
-		f, err := fault.Find(sc.Fault)
+		f, err := sc.Injects()
 		if err != nil {
 			return nil, fmt.Errorf("scenario %s (%s): %w", sc.ID, sc.Source, err)
 		}

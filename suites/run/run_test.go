@@ -196,3 +196,16 @@ func TestFiltersNameTheNearest(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// A scenario's own script is injected like any fault, and a cut that the client cannot see is told as silent.
+func TestScenarioWithAScriptOfItsOwn(t *testing.T) {
+	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"app.500"}}))
+	own := *o.Scenarios[0]
+	own.ID, own.Fault, own.Incomplete = "own.cut", "script", true
+	own.Script = "read-request\nsend \"HTTP/1.1 200 OK\\r\\n${sentinel}Content-Length: 3\\r\\n\\r\\ncut\"\nclose"
+	own.Standard, own.Pins = []scenarios.Expectation{{Outcome: scenarios.Outcome{Kind: scenarios.Silent, Status: 200}, Why: "it looks whole"}}, nil
+	o.Scenarios = []*scenarios.Scenario{&own}
+	if res := perform(t, o).Results[0]; res.Verdict != run.Standard {
+		t.Errorf("%s: %s", res.Verdict, res.Reason)
+	}
+}

@@ -131,6 +131,18 @@ func Find(name string) (*Fault, error) {
 	return nil, &UnknownError{Kind: "fault", Name: name, Nearest: Nearest(name, names)}
 }
 
+// ScriptName is what the journal calls a script of a user's own.
+const ScriptName = "script"
+
+// OfScript makes a fault of a user's own wire script, which acts on a request. incomplete says that the answer it sends
+// is cut.
+func OfScript(text string, incomplete bool) (*Fault, error) {
+	if _, err := wire.Parse(text); err != nil {
+		return nil, err
+	}
+	return &Fault{Name: ScriptName, Doc: "runs a script of your own", Level: Request, Script: text, Evidence: Event, Incomplete: incomplete}, nil
+}
+
 // UnknownError is the user's mistake of naming something that does not exist.
 type UnknownError struct {
 	Kind    string
