@@ -158,7 +158,6 @@ type childServer struct {
 	replies chan report
 	n       int
 	stopped bool
-	refused bool
 }
 
 // startTimeout bounds how long a child may take to listen.

@@ -65,9 +65,7 @@ func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) probe.Exchange {
 	share := float64(failed) / float64(len(exchanges))
 	r.Failures = &share
 	delete(counts, r.Observed)
-	for _, o := range slices.SortedFunc(maps.Keys(counts), func(a, b scenarios.Outcome) int { return strings.Compare(a.String(), b.String()) }) {
-		r.Others = append(r.Others, o)
-	}
+	r.Others = slices.SortedFunc(maps.Keys(counts), func(a, b scenarios.Outcome) int { return strings.Compare(a.String(), b.String()) })
 	return shown
 }
 
