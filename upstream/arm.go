@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"syscall"
+	"slices"
 	"time"
 
 	"github.com/gatefault/gatefault/upstream/fault"
@@ -19,28 +18,36 @@ var firewallActions = map[fault.Arming]firewall.Action{
 	fault.RejectAdmin: firewall.RejectAdmin,
 }
 
+// armament is one armed rule and how to undo it.
+type armament struct {
+	undo  func() error
+	timer *time.Timer // its end, if it has one
+}
+
 // arm does what an armed rule says and remembers how to undo it. The caller holds the endpoint's lock.
 func (ep *Endpoint) arm(r *rule) error {
 	undo, err := ep.armNow(r)
 	if err != nil {
-		return fmt.Errorf("arm %s: %w", r.Fault, err)
+		return fmt.Errorf("arm %s: %w", r.fault.Name, err)
 	}
-	ep.undo = append(ep.undo, undo)
+	a := &armament{undo: undo}
 	if r.For > 0 {
-		plan := ep.plan.Load()
-		ep.timers = append(ep.timers, time.AfterFunc(time.Duration(r.For), func() { ep.expire(plan) }))
+		a.timer = time.AfterFunc(time.Duration(r.For), func() { ep.expire(a) })
 	}
+	ep.armed = append(ep.armed, a)
 	return nil
 }
 
-// expire disarms the endpoint when a time limit of plan is over and plan is still in force.
-func (ep *Endpoint) expire(plan *compiled) {
+// expire disarms one rule when its time is over, unless that is done already.
+func (ep *Endpoint) expire(a *armament) {
 	_ = ep.lock(context.Background())
 	defer ep.unlock()
-	if ep.plan.Load() != plan || ep.closed {
+	i := slices.Index(ep.armed, a)
+	if i < 0 {
 		return
 	}
-	if err := ep.disarm(); err != nil {
+	ep.armed = slices.Delete(ep.armed, i, i+1)
+	if err := a.undo(); err != nil {
 		ep.up.log.Warn("disarm", "endpoint", ep.id, "err", err)
 	}
 }
@@ -50,7 +57,7 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 	case fault.Refuse:
 		return ep.armRefusal(r.Fault)
 	case fault.StopProcess:
-		return ep.server.resume, ep.server.stop()
+		return ep.server.resume, ep.server.stop(r.Fault)
 	}
 	return ep.armFirewall(r.Fault, firewallActions[r.fault.Arm])
 }
@@ -58,13 +65,13 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 // disarm undoes everything armed, the latest first. The caller holds the endpoint's lock.
 func (ep *Endpoint) disarm() error {
 	var errs []error
-	for i := len(ep.undo) - 1; i >= 0; i-- {
-		errs = append(errs, ep.undo[i]())
+	for _, a := range slices.Backward(ep.armed) {
+		if a.timer != nil {
+			a.timer.Stop()
+		}
+		errs = append(errs, a.undo())
 	}
-	for _, t := range ep.timers {
-		t.Stop()
-	}
-	ep.undo, ep.timers = nil, nil
+	ep.armed = nil
 	return errors.Join(errs...)
 }
 
@@ -88,10 +95,12 @@ func (ep *Endpoint) journalHits(rule *firewall.Rule, e Event) error {
 	return errors.Join(err, rule.Disarm())
 }
 
-// armRefusal shuts the listener. Where there is a firewall it counts the attempts that meet the closed port; elsewhere
-// connecting to it ourselves proves at least that it is closed.
+// armRefusal shuts the listener. Where there is a firewall it counts the attempts that meet the closed port.
 func (ep *Endpoint) armRefusal(name string) (func() error, error) {
-	count := func() error { return ep.journalRefusal(name) }
+	count := func() error {
+		ep.up.journal.Add(Event{Kind: KernelSaw, Endpoint: ep.id, Fault: name, Detail: clip("connection attempts are not counted here: "+ep.up.fwErr.Error(), maxDetail)})
+		return nil
+	}
 	if ep.up.fw != nil {
 		var err error
 		if count, err = ep.armFirewall(name, firewall.Count); err != nil {
@@ -102,18 +111,4 @@ func (ep *Endpoint) armRefusal(name string) (func() error, error) {
 		return nil, errors.Join(err, count())
 	}
 	return func() error { return errors.Join(count(), ep.server.listen()) }, nil
-}
-
-func (ep *Endpoint) journalRefusal(name string) error {
-	c, err := net.DialTimeout("tcp", ep.Addr().String(), time.Second)
-	if err == nil {
-		_ = c.Close()
-		return fmt.Errorf("%s accepts connections though it should refuse them", ep.Addr())
-	}
-	if !errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%s does not refuse: %w", ep.Addr(), err)
-	}
-	ep.up.journal.Add(Event{Kind: KernelSaw, Endpoint: ep.id, Fault: name,
-		Detail: "our own connection attempt was refused; attempts of others are not counted here: " + ep.up.fwErr.Error()})
-	return nil
 }

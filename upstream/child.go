@@ -23,21 +23,27 @@ type order struct {
 	Conns    uint64          `json:"conns,omitempty"` // connection numbers go on from here
 	Plan     *Plan           `json:"plan,omitempty"`
 	Existing Existing        `json:"existing,omitempty"`
+	MaxConns int             `json:"maxConns,omitempty"`
+	MaxBody  int64           `json:"maxBody,omitempty"`
+	Starve   bool            `json:"starve,omitempty"` // eat memory now
+	Close    bool            `json:"close,omitempty"`  // close all connections
 }
 
 // report is what the child tells its parent.
 type report struct {
-	N     int    `json:"n,omitempty"` // the order that is done
-	Error string `json:"error,omitempty"`
-	Addr  string `json:"addr,omitempty"`
-	Kill  bool   `json:"kill,omitempty"` // asks to be killed
-	Event *Event `json:"event,omitempty"`
+	N      int    `json:"n,omitempty"` // the order that is done
+	Error  string `json:"error,omitempty"`
+	Addr   string `json:"addr,omitempty"`
+	Kill   bool   `json:"kill,omitempty"`   // asks to be killed
+	Starve bool   `json:"starve,omitempty"` // asks for leave to eat memory
+	Event  *Event `json:"event,omitempty"`
 }
 
 // childSide is the child's end of the talk with its parent.
 type childSide struct {
-	mu  sync.Mutex // guards out
-	out *json.Encoder
+	starve chan struct{} // the parent's leave to eat memory
+	mu     sync.Mutex    // guards out
+	out    *json.Encoder
 }
 
 func (s *childSide) tell(r report) {
@@ -48,9 +54,25 @@ func (s *childSide) tell(r report) {
 	}
 }
 
-func (s *childSide) askKill() error {
-	s.tell(report{Kill: true})
-	return nil
+// eatMemory asks first, so that the parent can tell the kill that follows from others, and then eats until the kernel
+// ends this process, or 16 GiB are gone.
+func (s *childSide) eatMemory(ctx context.Context) error {
+	s.tell(report{Starve: true})
+	select {
+	case <-s.starve:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	const step, limit = 4 << 20, 16 << 30
+	var held [][]byte
+	for len(held) < limit/step {
+		b := make([]byte, step)
+		for i := 0; i < step; i += 4096 {
+			b[i] = 1
+		}
+		held = append(held, b)
+	}
+	return fmt.Errorf("ate %d bytes and was not killed", len(held)*step)
 }
 
 // ServeChild must be the first call of main, or of TestMain, of every program that opens process endpoints: the
@@ -73,7 +95,7 @@ func serveChild(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	u.child = &childSide{out: json.NewEncoder(out)}
+	u.child = &childSide{out: json.NewEncoder(out), starve: make(chan struct{}, 1)}
 	u.journal.forward = func(e Event) { u.child.tell(report{Event: &e}) }
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
@@ -90,8 +112,15 @@ func serveChild(in io.Reader, out io.Writer) error {
 func (u *Upstream) obey(o order) report {
 	r := report{N: o.N}
 	var err error
+	if o.Starve {
+		select {
+		case u.child.starve <- struct{}{}:
+		default:
+		}
+	}
 	if o.Listen != nil {
 		u.conns.Store(o.Conns)
+		u.opts.MaxConns, u.opts.MaxBody = o.MaxConns, o.MaxBody
 		var ep *Endpoint
 		if ep, err = u.listenPatiently(*o.Listen); err == nil {
 			r.Addr = ep.Addr().String()
@@ -99,6 +128,9 @@ func (u *Upstream) obey(o order) report {
 	}
 	if o.Plan != nil && err == nil {
 		err = u.obeyPlan(*o.Plan, o.Existing)
+	}
+	if o.Close {
+		err = errors.Join(err, u.obeyClose())
 	}
 	if err != nil {
 		r.Error = err.Error()
@@ -118,7 +150,17 @@ func (u *Upstream) listenPatiently(cfg EndpointConfig) (ep *Endpoint, err error)
 	return ep, err
 }
 
-// obeyPlan takes a plan that the parent has checked; what needs the parent is marked as able.
+func (u *Upstream) obeyClose() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	var errs []error
+	for _, ep := range u.Endpoints() {
+		errs = append(errs, ep.server.closeConns(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// obeyPlan takes a plan that the parent has checked; what arms the endpoint is the parent's business.
 func (u *Upstream) obeyPlan(p Plan, existing Existing) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -127,25 +169,11 @@ func (u *Upstream) obeyPlan(p Plan, existing Existing) error {
 		return err
 	}
 	for _, ep := range u.Endpoints() {
-		c.first = u.conns.Load()
+		c.first = ep.seen.Load()
 		ep.plan.Store(c)
 		err = errors.Join(err, ep.server.apply(ctx, c, existing))
 	}
 	return err
-}
-
-// eatMemory allocates and touches memory until the kernel ends this process, or 16 GiB are gone.
-func eatMemory() error {
-	const step, limit = 4 << 20, 16 << 30
-	var held [][]byte
-	for len(held) < limit/step {
-		b := make([]byte, step)
-		for i := 0; i < step; i += 4096 {
-			b[i] = 1
-		}
-		held = append(held, b)
-	}
-	return fmt.Errorf("ate %d bytes and was not killed", len(held)*step)
 }
 
 // childServer serves an endpoint by a child process.
@@ -158,6 +186,7 @@ type childServer struct {
 	replies chan report
 	n       int
 	stopped bool
+	resumed bool // since the last plan
 }
 
 // startTimeout bounds how long a child may take to listen.
@@ -171,9 +200,12 @@ func startProcess(ep *Endpoint) (server, error) {
 	return s, nil
 }
 
+// connBlock is how many connection numbers a child gets, so that numbers stay unique in the journal.
+const connBlock = 1_000_000
+
 // spawn starts a child and makes it listen.
 func (s *childServer) spawn() error {
-	replies := make(chan report, 1)
+	replies := make(chan report, 16)
 	child, err := process.Start(process.Options{
 		Path:    s.ep.up.opts.Executable,
 		Receive: func(line []byte) { s.receive(line, replies) },
@@ -184,7 +216,8 @@ func (s *childServer) spawn() error {
 		return err
 	}
 	s.child, s.replies = child, replies
-	r, err := s.tell(order{Listen: &s.cfg, Conns: s.ep.up.conns.Load(), Plan: &s.plan})
+	r, err := s.tell(context.Background(), order{Listen: &s.cfg, Plan: &s.plan, Conns: s.ep.up.conns.Add(connBlock) - connBlock,
+		MaxConns: s.ep.up.opts.MaxConns, MaxBody: s.ep.up.opts.MaxBody})
 	if err != nil {
 		_ = child.Kill()
 		return fmt.Errorf("process endpoint %s: %w (the program must call upstream.ServeChild first of all)", s.cfg.Address, err)
@@ -197,7 +230,7 @@ func (s *childServer) spawn() error {
 }
 
 // tell sends an order and awaits that it is done.
-func (s *childServer) tell(o order) (report, error) {
+func (s *childServer) tell(ctx context.Context, o order) (report, error) {
 	s.n++
 	o.N = s.n
 	if err := s.child.Send(o); err != nil {
@@ -218,6 +251,8 @@ func (s *childServer) tell(o order) (report, error) {
 			}
 		case <-timeout.C:
 			return report{}, errors.New("the serving process does not answer")
+		case <-ctx.Done():
+			return report{}, fmt.Errorf("the serving process does not answer: %w", ctx.Err())
 		}
 	}
 }
@@ -234,8 +269,14 @@ func (s *childServer) receive(line []byte, replies chan<- report) {
 		s.journal(*r.Event)
 	case r.Kill:
 		go func(c *process.Child) { _ = c.Kill() }(s.child)
+	case r.Starve:
+		s.child.ExpectOOM()
+		_ = s.child.Send(order{Starve: true})
 	default:
-		replies <- r
+		select {
+		case replies <- r:
+		default: // nobody waited for so many: the talk must not stop for that
+		}
 	}
 }
 
@@ -247,7 +288,6 @@ func (s *childServer) journal(e Event) {
 	e.Seq, e.At = 0, 0
 	switch e.Kind {
 	case Accepted:
-		s.ep.up.conns.Store(max(s.ep.up.conns.Load(), e.Conn))
 		s.ep.open.Add(1)
 	case Closed:
 		s.ep.open.Add(-1)
@@ -279,19 +319,16 @@ func (s *childServer) alive() bool {
 }
 
 // apply hands the plan to the child, which is continued if stopped and started anew if dead.
-func (s *childServer) apply(_ context.Context, c *compiled, existing Existing) error {
+func (s *childServer) apply(ctx context.Context, c *compiled, existing Existing) error {
 	s.plan = c.plan
 	if !s.alive() {
 		return s.spawn()
 	}
-	if s.stopped {
+	if s.resumed {
 		// What waited in the accept queue is read now, and so leaves its trace in the journal.
-		existing = Keep
-		if err := s.resume(); err != nil {
-			return err
-		}
+		existing, s.resumed = Keep, false
 	}
-	_, err := s.tell(order{Plan: &s.plan, Existing: existing})
+	_, err := s.tell(ctx, order{Plan: &s.plan, Existing: existing})
 	if err != nil && s.ends() {
 		return s.spawn()
 	}
@@ -308,7 +345,16 @@ func (s *childServer) ends() bool {
 	}
 }
 
-// refuse kills the process: nobody listens then, as after a crash.
+// closeConns has nothing to do with a dead child, and cannot do anything with a stopped one.
+func (s *childServer) closeConns(ctx context.Context) error {
+	if !s.alive() || s.stopped {
+		return nil
+	}
+	_, err := s.tell(ctx, order{Close: true})
+	return err
+}
+
+// refuse kills the process: nobody listens then, as after a crash. The port is not kept.
 func (s *childServer) refuse() error { return s.child.Kill() }
 
 func (s *childServer) listen() error {
@@ -318,17 +364,17 @@ func (s *childServer) listen() error {
 	return s.spawn()
 }
 
-func (s *childServer) stop() error {
+func (s *childServer) stop(fault string) error {
 	if err := s.child.Stop(); err != nil {
 		return err
 	}
 	s.stopped = true
-	s.ep.up.journal.Add(Event{Kind: Stopped, Endpoint: s.cfg.ID, How: "SIGSTOP", Fault: "process.pause"})
+	s.ep.up.journal.Add(Event{Kind: Stopped, Endpoint: s.cfg.ID, How: "SIGSTOP", Fault: fault})
 	return nil
 }
 
 func (s *childServer) resume() error {
-	s.stopped = false
+	s.stopped, s.resumed = false, true
 	return s.child.Continue()
 }
 

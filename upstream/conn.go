@@ -2,13 +2,16 @@ package upstream
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,8 +24,9 @@ import (
 type conn struct {
 	ep     *Endpoint
 	net    *net.TCPConn
-	id     uint64
-	n      int // requests so far
+	id     uint64 // number in the journal
+	seq    uint64 // number on this endpoint, for plans
+	n      int    // requests so far
 	remote string
 	r      *bufio.Reader
 	out    []byte // reused for answers
@@ -46,7 +50,7 @@ const (
 )
 
 func newConn(ep *Endpoint, c *net.TCPConn) *conn {
-	cn := &conn{ep: ep, net: c, id: ep.up.conns.Add(1), remote: c.RemoteAddr().String(), done: make(chan struct{})}
+	cn := &conn{ep: ep, net: c, id: ep.up.conns.Add(1), seq: ep.seen.Add(1), remote: c.RemoteAddr().String(), done: make(chan struct{})}
 	cn.ctx, cn.cancel = context.WithCancel(context.Background())
 	cn.r = bufio.NewReaderSize(c, readBuffer)
 	return cn
@@ -92,7 +96,7 @@ func (c *conn) run() *wire.Ended {
 
 // decideAccept journals the connection and gives the rule that breaks it before anything is read.
 func (c *conn) decideAccept() *rule {
-	r := c.ep.plan.Load().decide(fault.Accept, c.id, 0, nil)
+	r := c.ep.plan.Load().decide(fault.Accept, c.seq, 0, nil)
 	e := Event{Kind: Accepted}
 	if r != nil {
 		e.Fault, e.Rule = r.fault.Name, r.number
@@ -115,7 +119,7 @@ func (c *conn) next(q *request) *wire.Ended {
 	}
 	r, err := c.decide(plan, q)
 	if err != nil {
-		return c.answer(q, 400, "", err.Error()+"\n")
+		return c.refuse(q, http.StatusBadRequest, err)
 	}
 	if r == nil {
 		return c.healthy(q)
@@ -132,23 +136,24 @@ func (c *conn) decide(plan *compiled, q *request) (*rule, error) {
 			return r, err
 		}
 	}
-	return plan.decide(fault.Request, c.id, c.n, q), nil
+	return plan.decide(fault.Request, c.seq, c.n, q), nil
 }
 
 func (c *conn) healthy(q *request) *wire.Ended {
 	if err := c.readBody(q); err != nil {
 		return c.badRequest(err)
 	}
-	err := c.respond(q, 200, "", "ok\n")
+	err := c.respond(q, http.StatusOK, "ok\n")
 	e := c.requestEvent(q)
 	e.Status, e.Bytes = 200, int64(len(c.out))
 	c.journal(e)
 	return c.answered(q, err)
 }
 
-// answer writes a well-formed answer and, if the request wants it, closes.
-func (c *conn) answer(q *request, status int, fields, body string) *wire.Ended {
-	return c.answered(q, c.respond(q, status, fields, body))
+// refuse answers a request that cannot be served, whose rest may be unread, and closes.
+func (c *conn) refuse(q *request, status int, why error) *wire.Ended {
+	q.spoiled = true
+	return c.answered(q, c.respond(q, status, clip(why.Error(), maxDetail)+"\n"))
 }
 
 func (c *conn) answered(q *request, err error) *wire.Ended {
@@ -169,14 +174,15 @@ func (c *conn) badRequest(err error) *wire.Ended {
 		return c.ended(err)
 	}
 	c.journal(Event{Kind: Failed, Detail: bad.Error()})
-	return c.answer(&request{spoiled: true}, bad.status, "", bad.Error()+"\n")
+	return c.refuse(&request{}, bad.status, bad)
 }
 
 // inject runs a rule's fault; nil means that the connection lives on.
 func (c *conn) inject(r *rule, q *request) *wire.Ended {
-	s := c.session(q)
+	s := c.session(r, q)
 	var err error
 	if r.handler != nil {
+		s.Fired()
 		err = r.handler(c.ctx, s)
 	} else {
 		err = r.script.Run(c.ctx, s)
@@ -187,11 +193,13 @@ func (c *conn) inject(r *rule, q *request) *wire.Ended {
 		return end
 	case err != nil:
 		return c.scriptFailed(err)
-	case q.head.ConnectionClose() && c.n > 0:
-		wire.CloseGently(c.ctx, c.net)
-		return &wire.Ended{By: "us", How: wire.FIN}
+	case c.n == 0: // nothing was read: the first request is still to come
+		return nil
 	}
-	return nil
+	if err := c.readBody(q); err != nil { // else it would be taken for the next request
+		return c.ended(err)
+	}
+	return c.answered(q, nil)
 }
 
 func (c *conn) scriptFailed(err error) *wire.Ended {
@@ -202,17 +210,20 @@ func (c *conn) scriptFailed(err error) *wire.Ended {
 	return &wire.Ended{By: "us", How: wire.Aborted}
 }
 
-func (c *conn) session(q *request) *wire.Session {
+func (c *conn) session(r *rule, q *request) *wire.Session {
+	tell := func(e Event) {
+		e.Method, e.Target, e.Fault, e.Rule = q.method(), q.target(), r.fault.Name, r.number
+		c.journal(e)
+	}
 	return &wire.Session{
-		Net: c.net, R: c.r, Host: host{c, q}, Head: &q.head,
+		Net: c.net, R: c.r, Host: host{c, r, q},
 		Read:     func() error { return c.readAll(q) },
 		ReadHead: func() error { return c.readHead(q) },
-		Respond:  func(status int, fields, body string) error { return c.respond(q, status, fields, body) },
-		Vars:     func(name string) (string, bool) { return c.variable(name) },
+		Respond:  func(status int, body string) error { return c.respond(q, status, body) },
+		Fired:    func() { tell(Event{Kind: Fired}) },
+		Vars:     c.variable,
 		Trace: func(sent []byte) {
-			e := c.requestEvent(q)
-			e.Kind, e.Bytes, e.Sample = SentBytes, int64(len(sent)), append([]byte(nil), sent[:min(len(sent), 256)]...)
-			c.journal(e)
+			tell(Event{Kind: SentBytes, Bytes: int64(len(sent)), Sample: bytes.Clone(sent[:min(len(sent), maxSample)])})
 		},
 		PeerClosed: func(how wire.How) { c.journal(Event{Kind: PeerClosed, By: "peer", How: string(how)}) },
 	}
@@ -232,21 +243,38 @@ func (c *conn) variable(name string) (string, bool) {
 }
 
 // nonce is unique to one answer and tells connection and request.
-func (c *conn) nonce() string {
-	return c.ep.up.boot + "-" + strconv.FormatUint(c.id, 10) + "-" + strconv.Itoa(c.n)
-}
+func (c *conn) nonce() string { return string(c.appendNonce(nil)) }
 
-// maxTarget bounds what the journal keeps of a request's target.
-const maxTarget = 512
+func (c *conn) appendNonce(b []byte) []byte {
+	b = append(append(b, c.ep.up.boot...), '-')
+	b = append(strconv.AppendUint(b, c.id, 10), '-')
+	return strconv.AppendInt(b, int64(c.n), 10)
+}
 
 // requestEvent starts an event that tells of q.
 func (c *conn) requestEvent(q *request) Event {
-	target := q.target()
-	return Event{Kind: Requested, Method: q.method(), Target: target[:min(len(target), maxTarget)]}
+	return Event{Kind: Requested, Method: q.method(), Target: q.target()}
+}
+
+// What the journal keeps of texts that come from the network, in bytes, and of runs of sent bytes.
+const (
+	maxMethod = 32
+	maxTarget = 512
+	maxDetail = 256
+	maxSample = 256
+)
+
+// clip copies the first n bytes, so that the long text is not kept.
+func clip(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	return strings.Clone(s[:n])
 }
 
 func (c *conn) journal(e Event) {
 	e.Endpoint, e.Conn, e.Request, e.Remote = c.ep.id, c.id, c.n, c.remote
+	e.Method, e.Target, e.Detail = clip(e.Method, maxMethod), clip(e.Target, maxTarget), clip(e.Detail, maxDetail)
 	c.ep.up.journal.Add(e)
 }
 
@@ -270,21 +298,25 @@ func (c *conn) ended(err error) *wire.Ended {
 // host is what scripts of a connection can ask for.
 type host struct {
 	c *conn
+	r *rule
 	q *request
 }
 
 func (h host) DropConnection(local, remote net.Addr) error {
-	if h.c.ep.up.fw == nil {
-		return fmt.Errorf("drop-connection is %w: %w", ErrUnsupported, h.c.ep.up.fwErr)
+	c := h.c
+	switch {
+	case c.drop != nil:
+		return nil
+	case c.ep.up.fw == nil:
+		return fmt.Errorf("drop-connection is %w: %w", ErrUnsupported, c.ep.up.fwErr)
 	}
 	l, r := local.(*net.TCPAddr).AddrPort(), remote.(*net.TCPAddr).AddrPort()
-	rule, err := h.c.ep.up.fw.ArmConn(l, r)
+	rule, err := c.ep.up.fw.ArmConn(l, r)
 	if err != nil {
 		return err
 	}
-	e := h.c.requestEvent(h.q)
-	e.Conn, e.Request, e.Remote, e.Fault = h.c.id, h.c.n, h.c.remote, "tcp.drop-established"
-	h.c.drop = &dropped{rule, e}
+	c.drop = &dropped{rule, Event{Conn: c.id, Request: c.n, Remote: c.remote, Fault: h.r.fault.Name,
+		Method: clip(h.q.method(), maxMethod), Target: clip(h.q.target(), maxTarget)}}
 	return nil
 }
 
@@ -292,12 +324,13 @@ func (h host) Kill() error {
 	if h.c.ep.up.child == nil {
 		return fmt.Errorf("kill: %w", errNoProcess)
 	}
-	return h.c.ep.up.child.askKill()
+	h.c.ep.up.child.tell(report{Kill: true})
+	return nil
 }
 
 func (h host) EatMemory() error {
 	if h.c.ep.up.child == nil {
 		return fmt.Errorf("eat-memory: %w", errNoProcess)
 	}
-	return eatMemory()
+	return h.c.ep.up.child.eatMemory(h.c.ctx)
 }

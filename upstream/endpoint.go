@@ -25,10 +25,12 @@ const (
 type server interface {
 	// apply puts a plan in force and, if asked, closes all connections and awaits their end.
 	apply(ctx context.Context, p *compiled, existing Existing) error
-	refuse() error // stop listening, keep the port
-	listen() error // undo refuse
-	stop() error   // SIGSTOP
-	resume() error // SIGCONT
+	// closeConns closes all connections and awaits their end.
+	closeConns(ctx context.Context) error
+	refuse() error           // stop listening
+	listen() error           // undo refuse
+	stop(fault string) error // SIGSTOP
+	resume() error           // SIGCONT
 	close()
 }
 
@@ -40,19 +42,19 @@ type Endpoint struct {
 	inBand bool
 	kind   atomic.Value // Kind
 	plan   atomic.Pointer[compiled]
-	open   atomic.Int64 // connections
-	served atomic.Uint64
+	open   atomic.Int64  // connections
+	seen   atomic.Uint64 // connections so far
+	served atomic.Uint64 // requests
 
 	changing chan struct{} // holds a token while plan or server change; guards what follows
 	server   server
-	undo     []func() error // what disarms the endpoint
-	timers   []*time.Timer  // ends of armed rules with a time limit
+	armed    []*armament
 	closed   bool
 }
 
 func open(u *Upstream, cfg EndpointConfig) (*Endpoint, error) {
 	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, changing: make(chan struct{}, 1)}
-	ep.plan.Store(&compiled{first: u.conns.Load()})
+	ep.plan.Store(&compiled{})
 	var err error
 	if ep.addr, err = netip.ParseAddrPort(cfg.Address); err != nil {
 		return nil, err
@@ -133,7 +135,7 @@ var ErrUnsupported = errors.New("not supported here")
 
 // SetPlan puts a plan in force. After it returns, every connection whose SYN arrives and every request whose first
 // byte arrives sees the new plan. A wrong plan changes nothing; a fault that this machine cannot do is an
-// [ErrUnsupported].
+// [ErrUnsupported]. When connections that should be closed do not end before ctx does, the plan is in force all the same.
 func (ep *Endpoint) SetPlan(ctx context.Context, p Plan, existing Existing) error {
 	c, err := p.compile(time.Now())
 	if err != nil {
@@ -157,35 +159,40 @@ func (ep *Endpoint) able(c *compiled) error {
 	for _, r := range c.rules {
 		switch {
 		case r.fault.Needing(fault.NetAdmin) && ep.up.fwErr != nil:
-			return fmt.Errorf("%s is %w: %w", r.Fault, ErrUnsupported, ep.up.fwErr)
+			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.fwErr)
+		case r.fault.Needing(fault.NetAdmin) && r.fault.Level == fault.Request && ep.Kind() == Process:
+			return fmt.Errorf("%s is %w: the process that serves endpoint %s has no firewall (use kind: http)", r.fault.Name, ErrUnsupported, ep.id)
 		case r.fault.Needing(fault.Process) && ep.Kind() != Process:
-			return fmt.Errorf("%s is %w: endpoint %s is not served by a process of its own (kind: process)", r.Fault, ErrUnsupported, ep.id)
+			return fmt.Errorf("%s is %w: endpoint %s is not served by a process of its own (kind: process)", r.fault.Name, ErrUnsupported, ep.id)
 		case r.fault.Needing(fault.Memory) && ep.up.Abilities().Memory != "yes":
-			return fmt.Errorf("%s is %w: %s", r.Fault, ErrUnsupported, ep.up.Abilities().Memory)
+			return fmt.Errorf("%s is %w: %s", r.fault.Name, ErrUnsupported, ep.up.Abilities().Memory)
 		}
 	}
 	return nil
 }
 
-// change puts c in force: connections see the new plan, the old armament goes, the new one comes. When arming fails the
-// endpoint is healthy and unarmed.
+// change puts c in force: the old armament goes, connections see the new plan, the new armament comes. When arming fails
+// the endpoint is healthy and unarmed.
 func (ep *Endpoint) change(ctx context.Context, c *compiled, existing Existing) error {
-	c.first = ep.up.conns.Load()
+	c.first = ep.seen.Load()
 	armed := c.armed()
 	if len(armed) > 0 {
 		existing = CloseExisting // a pooled connection would answer right through a closed port
 	}
 	ep.plan.Store(c)
-	err := errors.Join(ep.server.apply(ctx, c, existing), ep.disarm())
+	err := errors.Join(ep.disarm(), ep.server.apply(ctx, c, existing))
 	for _, r := range armed {
 		err = errors.Join(err, ep.arm(r))
+	}
+	if len(armed) > 0 { // those that came while we armed
+		err = errors.Join(err, ep.server.closeConns(ctx))
 	}
 	if err != nil && len(armed) > 0 {
 		healthy := &compiled{first: c.first}
 		ep.plan.Store(healthy)
 		return errors.Join(err, ep.disarm(), ep.server.apply(ctx, healthy, Keep))
 	}
-	ep.up.journal.Add(Event{Kind: PlanSet, Endpoint: ep.id, Detail: c.summary()})
+	ep.up.journal.Add(Event{Kind: PlanSet, Endpoint: ep.id, Detail: clip(c.summary(), maxDetail)})
 	return err
 }
 

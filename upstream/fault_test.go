@@ -43,7 +43,6 @@ var onTheWire = map[string]struct {
 	"body.reset":           {prefix: "HTTP/1.1 200 OK\r\n", has: "xxx\n", end: "rst"},
 	"body.bad-chunk":       {prefix: "HTTP/1.1 200 OK\r\n", has: "\r\nzz\r\n", end: "fin"},
 	"body.no-last-chunk":   {prefix: "HTTP/1.1 200 OK\r\n", has: "1000\r\nxxx", end: "fin"},
-	"conn.race":            {end: "fin"},
 	"load.saturate":        {params: fault.Args{"service": "1ms"}, prefix: "HTTP/1.1 200 OK\r\n", end: "fin"},
 	"app.500":              {prefix: "HTTP/1.1 500 Internal Server Error\r\n", has: "Gatefault-Endpoint: app\r\n", end: "fin"},
 	"app.502":              {prefix: "HTTP/1.1 502 Bad Gateway\r\n", has: "Gatefault-Endpoint: app\r\n", end: "fin"},
@@ -55,7 +54,7 @@ var onTheWire = map[string]struct {
 var elsewhere = map[string]bool{
 	"tcp.refuse": true, "tcp.accept-hang": true, "body.stall": true, "process.crash": true, "process.pause": true,
 	"tcp.drop-syn": true, "tcp.reject-reset": true, "tcp.reject-host": true, "tcp.reject-admin": true,
-	"tcp.drop-established": true, "process.oom": true,
+	"tcp.drop-established": true, "process.oom": true, "conn.race": true,
 }
 
 func TestEveryFaultOnTheWire(t *testing.T) {
@@ -80,7 +79,7 @@ func TestEveryFaultOnTheWire(t *testing.T) {
 				t.Errorf("ended with %s, want %s", end, want.end)
 			}
 			if f.Evidence == fault.Event {
-				await(t, up, "evidence", func(e upstream.Event) bool { return e.Fault == f.Name })
+				await(t, up, "evidence", func(e upstream.Event) bool { return e.Kind == upstream.Fired && e.Fault == f.Name })
 			}
 			await(t, up, "close", kind(upstream.Closed))
 		})

@@ -15,6 +15,7 @@ type EventKind string
 const (
 	Accepted   EventKind = "accept"      // a connection was accepted
 	Requested  EventKind = "request"     // a request's head was read and the plan decided; for healthy ones, the answer is out
+	Fired      EventKind = "fired"       // a fault took effect, on a connection or request
 	SentBytes  EventKind = "sent"        // a fault's script sent a run of bytes
 	PeerClosed EventKind = "peer-closed" // the peer's FIN or RST was seen while a script waited
 	Closed     EventKind = "close"       // a connection is over
@@ -93,7 +94,7 @@ func (j *Journal) Add(e Event) {
 func (j *Journal) count(e *Event) {
 	switch {
 	case e.Fault == "":
-	case e.Kind == Accepted, e.Kind == Requested, e.Kind == Stopped:
+	case e.Kind == Fired, e.Kind == Stopped:
 		j.fired[e.Fault]++
 	case e.Kind == KernelSaw:
 		j.fired[e.Fault] += uint64(e.Attempts)

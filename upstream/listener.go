@@ -94,6 +94,8 @@ func (s *listener) take(c *net.TCPConn) {
 	defer s.mu.Unlock()
 	if s.closed || len(s.conns) >= s.ep.up.opts.MaxConns {
 		_ = c.Close()
+		s.ep.up.journal.Add(Event{Kind: Failed, Endpoint: s.ep.id, Remote: c.RemoteAddr().String(),
+			Detail: fmt.Sprintf("closed at once: %d connections are open, the limit", len(s.conns))})
 		return
 	}
 	cn := newConn(s.ep, c)
@@ -145,10 +147,16 @@ func (s *listener) refuse() error {
 	if s.shut != nil {
 		return nil
 	}
-	s.shut = make(chan struct{})
-	return s.control(func(fd int) error {
+	shut := make(chan struct{})
+	s.shut = shut // before the accept loop can see the socket fail
+	err := s.control(func(fd int) error {
 		return errors.Join(syscall.Shutdown(fd, syscall.SHUT_RD), reuseAddr(fd, 0))
 	})
+	if err != nil {
+		s.shut = nil
+		close(shut)
+	}
+	return err
 }
 
 func (s *listener) listen() error {
@@ -183,8 +191,8 @@ func (s *listener) control(f func(fd int) error) error {
 
 var errNoProcess = errors.New("the endpoint is not served by a process of its own (kind: process)")
 
-func (s *listener) stop() error   { return errNoProcess }
-func (s *listener) resume() error { return errNoProcess }
+func (s *listener) stop(string) error { return errNoProcess }
+func (s *listener) resume() error     { return errNoProcess }
 
 func (s *listener) close() {
 	s.mu.Lock()

@@ -3,7 +3,6 @@
 package upstream_test
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -64,7 +63,7 @@ func inside(t *testing.T) (*upstream.Upstream, *upstream.Endpoint) {
 
 func TestInsideConnectFaults(t *testing.T) {
 	for name, want := range map[string]error{
-		"tcp.drop-syn":     context.DeadlineExceeded,
+		"tcp.drop-syn":     os.ErrDeadlineExceeded,
 		"tcp.reject-reset": syscall.ECONNREFUSED,
 		"tcp.reject-host":  syscall.EHOSTUNREACH,
 		"tcp.reject-admin": syscall.EHOSTUNREACH,
@@ -78,7 +77,7 @@ func TestInsideConnectFaults(t *testing.T) {
 			}
 			setPlan(t, ep, upstream.Rule{Fault: name})
 			_, err = net.DialTimeout("tcp", ep.Addr().String(), 1300*time.Millisecond)
-			if !errors.Is(err, want) {
+			if timedOut := want == os.ErrDeadlineExceeded && isTimeout(err); !timedOut && !errors.Is(err, want) {
 				t.Errorf("dial: %v, want %v", err, want)
 			}
 			got, _ := talk(t, other, get)
@@ -113,6 +112,15 @@ func TestInsideEstablishedConnectionIsDropped(t *testing.T) {
 	e := await(t, up, "the kernel's counter", kind(upstream.KernelSaw))
 	if e.Target != "/lost" || e.Packets == 0 {
 		t.Errorf("the kernel counted %+v, want packets of the request for /lost", e)
+	}
+}
+
+func TestInsideOneArmedRuleEndsAlone(t *testing.T) {
+	up, ep := inside(t)
+	setPlan(t, ep, upstream.Rule{Fault: "tcp.drop-syn", For: upstream.Duration(100 * time.Millisecond)}, upstream.Rule{Fault: "tcp.refuse"})
+	await(t, up, "the end of the first rule", func(e upstream.Event) bool { return e.Kind == upstream.KernelSaw && e.Fault == "tcp.drop-syn" })
+	if _, err := net.Dial("tcp", ep.Addr().String()); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("dial: %v, want the second rule to refuse", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -120,7 +121,7 @@ type rule struct {
 type compiled struct {
 	plan  Plan
 	rules []*rule
-	first uint64 // connection numbers count from here
+	first uint64 // connections of the endpoint before the plan
 }
 
 // Validate tells what is wrong with a plan.
@@ -153,7 +154,7 @@ func (r Rule) compile(number int, seed uint64, now time.Time) (*rule, error) {
 	}
 	var errConn, errReq error
 	c.connLo, c.connHi, errConn = r.Match.Connection.bounds()
-	c.reqLo, c.reqHi, errReq = r.Match.Request.bounds()
+	c.reqLo, c.reqHi, errReq = cmp.Or(r.Match.Request, Range(c.fault.Requests)).bounds()
 	if err := errors.Join(errConn, errReq, c.check()); err != nil {
 		return nil, err
 	}

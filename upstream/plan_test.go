@@ -123,7 +123,7 @@ func TestMatches(t *testing.T) {
 
 func TestReusedConnectionsOnly(t *testing.T) {
 	up, ep := start(t, upstream.EndpointConfig{})
-	setPlan(t, ep, upstream.Rule{Fault: "conn.race", Match: upstream.Match{Request: "2-"}})
+	setPlan(t, ep, upstream.Rule{Fault: "conn.race"})
 	c := dial(t, ep)
 	br := bufio.NewReader(c)
 	_, _ = io.WriteString(c, "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -193,6 +193,7 @@ func TestInBandSelection(t *testing.T) {
 		"with a parameter":   {open, withField("head.slow;delay=1ms"), "HTTP/1.1 200 "},
 		"unknown":            {open, withField("app.999"), "HTTP/1.1 400 "},
 		"not for one alone":  {open, withField("tcp.refuse"), "HTTP/1.1 400 "},
+		"nor a shared queue": {open, withField("load.saturate"), "HTTP/1.1 400 "},
 		"none":               {open, get, "HTTP/1.1 200 "},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -159,14 +159,14 @@ const (
 )
 
 // respond writes a well-formed answer.
-func (c *conn) respond(q *request, status int, fields, body string) error {
+func (c *conn) respond(q *request, status int, body string) error {
 	b := append(c.out[:0], "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(append(b, ' '), http.StatusText(status)...)
 	b = append(b, "\r\nDate: "...)
 	b = append(b, httpDate()...)
 	b = append(b, "\r\nContent-Type: text/plain\r\n"...)
-	b = append(c.sentinel(b), fields...)
+	b = c.sentinel(b)
 	if q.head.ConnectionClose() || q.spoiled {
 		b = append(b, "Connection: close\r\n"...)
 	} else if !q.head.IsHTTP11() {
@@ -186,9 +186,7 @@ func (c *conn) respond(q *request, status int, fields, body string) error {
 // sentinel appends the provenance fields.
 func (c *conn) sentinel(b []byte) []byte {
 	b = append(append(append(b, EndpointField+": "...), c.ep.id...), "\r\n"+NonceField+": "...)
-	b = append(append(b, c.ep.up.boot...), '-')
-	b = append(strconv.AppendUint(b, c.id, 10), '-')
-	return append(strconv.AppendInt(b, int64(c.n), 10), "\r\n"...)
+	return append(c.appendNonce(b), "\r\n"...)
 }
 
 // dateNow caches the Date field, which has a resolution of one second (RFC 9110 §5.6.7).
@@ -229,8 +227,8 @@ func inBand(q *request) (*rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.fault.Level != fault.Request || len(r.fault.Needs) > 0 {
-		return nil, fmt.Errorf("%s acts on the whole endpoint, so a request cannot choose it", name)
+	if r.fault.Level != fault.Request || len(r.fault.Needs) > 0 || r.handler != nil {
+		return nil, fmt.Errorf("%s concerns more than one request, so a request cannot choose it", name)
 	}
 	return r, nil
 }

@@ -10,6 +10,7 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -75,9 +76,9 @@ func New(o Options) (*Upstream, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	o.JournalSize = orDefault(o.JournalSize, DefaultJournalSize)
-	o.MaxConns = orDefault(o.MaxConns, DefaultMaxConns)
-	o.MaxBody = orDefault(o.MaxBody, DefaultMaxBody)
+	o.JournalSize = cmp.Or(o.JournalSize, DefaultJournalSize)
+	o.MaxConns = cmp.Or(o.MaxConns, DefaultMaxConns)
+	o.MaxBody = cmp.Or(o.MaxBody, DefaultMaxBody)
 	if o.Executable == "" {
 		o.Executable, _ = os.Executable()
 	}
@@ -86,13 +87,6 @@ func New(o Options) (*Upstream, error) {
 	u.journal = newJournal(o.JournalSize, u.start)
 	u.openFirewall()
 	return u, nil
-}
-
-func orDefault[T int | int64](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }
 
 func randomHex(n int) string {

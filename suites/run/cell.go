@@ -78,10 +78,10 @@ func (e notInjected) Unwrap() error { return e.error }
 func verdictOf(err error) Verdict {
 	var ni notInjected
 	switch {
-	case errors.As(err, &ni):
-		return NotInjected
 	case errors.Is(err, upstream.ErrUnsupported):
 		return Unsupported
+	case errors.As(err, &ni):
+		return NotInjected
 	}
 	return Error
 }
@@ -110,7 +110,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	c.collectLog(ctx, began)
 	c.fill(exchanges, p)
 	if err != nil {
-		return notInjected{err}
+		return err
 	}
 	c.result.Evidence = evidence
 	if err := failedProbe(exchanges); err != nil {
@@ -154,7 +154,7 @@ func (c *cell) proveHealthy(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if Pause(ctx, recoveryPause) != nil {
+		if pause(ctx, recoveryPause) != nil {
 			return fmt.Errorf("the lane was not healthy before the injection: %w", err)
 		}
 	}
@@ -209,9 +209,6 @@ func (c *cell) rule() upstream.Rule {
 	}
 	if c.fault.Level == fault.Request {
 		r.Match.Path = c.path(phaseFault) + "*"
-		if c.scenario.Prime {
-			r.Match.Request = "2-"
-		}
 	}
 	return r
 }
@@ -220,13 +217,13 @@ func (c *cell) rule() upstream.Rule {
 func (c *cell) request(ctx context.Context) []probe.Exchange {
 	t := c.scenario.Traffic
 	if t == nil {
-		return []probe.Exchange{c.send(ctx)}
+		return []probe.Exchange{c.send(ctx, c.path(phaseFault))}
 	}
 	exchanges := make([]probe.Exchange, t.Requests)
 	var wg sync.WaitGroup
 	for i := range exchanges {
-		wg.Go(func() { exchanges[i] = c.send(ctx) })
-		if i < len(exchanges)-1 && Pause(ctx, t.Over/time.Duration(t.Requests-1)) != nil {
+		wg.Go(func() { exchanges[i] = c.send(ctx, fmt.Sprintf("%s-%d", c.path(phaseFault), i+1)) })
+		if i < len(exchanges)-1 && pause(ctx, t.Over/time.Duration(t.Requests-1)) != nil {
 			break
 		}
 	}
@@ -234,8 +231,8 @@ func (c *cell) request(ctx context.Context) []probe.Exchange {
 	return exchanges
 }
 
-func (c *cell) send(ctx context.Context) probe.Exchange {
-	req := probe.Request{Method: c.scenario.Request.Method, Target: c.path(phaseFault) + c.scenario.Request.Path}
+func (c *cell) send(ctx context.Context, path string) probe.Exchange {
+	req := probe.Request{Method: c.scenario.Request.Method, Target: path + c.scenario.Request.Path}
 	for _, name := range slices.Sorted(maps.Keys(c.scenario.Request.Headers)) {
 		req.Header = append(req.Header, [2]string{name, c.scenario.Request.Headers[name]})
 	}
@@ -258,7 +255,7 @@ func (c *cell) recover(ctx context.Context) {
 		} else if streak++; streak == 1 {
 			first = time.Now()
 		}
-		if Pause(ctx, recoveryPause-time.Since(sent)) != nil {
+		if pause(ctx, recoveryPause-time.Since(sent)) != nil {
 			return
 		}
 	}
@@ -266,24 +263,31 @@ func (c *cell) recover(ctx context.Context) {
 	c.result.Recovery = &took
 }
 
-// evidence reads the journal of the cell. What a process endpoint tells may still be under way, so it asks again.
+// evidence reads the journal of the cell. What a process endpoint tells may still be under way, so it asks again for a
+// while. A journal that cannot be read is our failure, missing evidence is [notInjected].
 func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error) {
-	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
-	defer cancel()
-	for {
+	wanted := 1
+	if t := c.scenario.Traffic; t != nil {
+		wanted = t.Requests
+	}
+	for deadline := time.Now().Add(evidenceTimeout); ; {
 		events, next, err := c.journal(ctx, from)
 		if err != nil {
 			return proof{}, "", err
 		}
-		p := newProof(c.fault, events, c.path(phaseFault))
+		p := newProof(c.fault, events, c.path(phaseFault), wanted)
 		c.result.Journal = events
-		evidence, missing := p.fired()
-		if missing == nil || ctx.Err() != nil {
-			return p, evidence, missing
+		evidence, missing := p.evidence()
+		wait := time.Until(deadline)
+		if missing == nil {
+			return p, evidence, nil
 		}
-		if page, err := c.control.Journal(ctx, control.JournalQuery{After: next, Wait: evidenceTimeout,
-			Filter: upstream.Filter{Endpoint: c.endpoint}, Limit: 1}); err != nil || len(page.Events) == 0 {
-			return p, evidence, missing
+		if wait <= 0 || errors.Is(missing, upstream.ErrUnsupported) {
+			return p, "", notInjected{missing}
+		}
+		if _, err := c.control.Journal(ctx, control.JournalQuery{After: next, Wait: wait,
+			Filter: upstream.Filter{Endpoint: c.endpoint}, Limit: 1}); err != nil {
+			return p, "", fmt.Errorf("read the journal: %w", err)
 		}
 	}
 }
@@ -343,8 +347,8 @@ func failedProbe(exchanges []probe.Exchange) error {
 	return nil
 }
 
-// Pause lets d pass or returns ctx's error.
-func Pause(ctx context.Context, d time.Duration) error {
+// pause lets d pass or returns ctx's error.
+func pause(ctx context.Context, d time.Duration) error {
 	if d <= 0 {
 		return ctx.Err()
 	}

@@ -11,8 +11,10 @@ import (
 // proof is what the upstream's journal says of one cell.
 type proof struct {
 	fault    *fault.Fault
+	wanted   int              // requests that must each have met the fault
 	requests []upstream.Event // the cell's faulted request, each attempt
 	accepts  []upstream.Event // connections that met a fault at accept
+	fired    []upstream.Event // the fault took effect on one of them
 	kernel   []upstream.Event // firewall counters
 	process  []upstream.Event // wait statuses
 	failed   []upstream.Event
@@ -20,8 +22,8 @@ type proof struct {
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
 // between injection and clearing is the cell's; requests carry the cell's id besides.
-func newProof(f *fault.Fault, events []upstream.Event, target string) proof {
-	p := proof{fault: f}
+func newProof(f *fault.Fault, events []upstream.Event, target string, wanted int) proof {
+	p := proof{fault: f, wanted: wanted}
 	for _, e := range events {
 		switch e.Kind {
 		case upstream.Requested:
@@ -31,6 +33,10 @@ func newProof(f *fault.Fault, events []upstream.Event, target string) proof {
 		case upstream.Accepted:
 			if e.Fault == f.Name {
 				p.accepts = append(p.accepts, e)
+			}
+		case upstream.Fired:
+			if e.Fault == f.Name && (f.Level == fault.Accept || strings.HasPrefix(e.Target, target)) {
+				p.fired = append(p.fired, e)
 			}
 		case upstream.KernelSaw:
 			if e.Fault == f.Name {
@@ -45,8 +51,8 @@ func newProof(f *fault.Fault, events []upstream.Event, target string) proof {
 	return p
 }
 
-// fired says what proves that the fault fired for this cell, or an error that says what is missing.
-func (p proof) fired() (string, error) {
+// evidence says what proves that the fault fired for this cell, or an error that says what is missing.
+func (p proof) evidence() (string, error) {
 	if len(p.failed) > 0 {
 		return "", fmt.Errorf("the upstream could not do its part: %s", p.failed[0].Detail)
 	}
@@ -63,16 +69,20 @@ func (p proof) fired() (string, error) {
 	return "", fmt.Errorf("no way is known to prove %s", p.fault.Name)
 }
 
+// event wants the fault to have taken effect on every request of the cell.
 func (p proof) event() (string, error) {
-	for _, e := range p.requests {
-		if e.Fault == p.fault.Name {
-			return fmt.Sprintf("journal %d: request %d on connection %d met %s", e.Seq, e.Request, e.Conn, e.Fault), nil
-		}
+	targets := map[string]bool{}
+	for _, e := range p.fired {
+		targets[e.Target] = true
 	}
-	for _, e := range p.accepts {
-		return fmt.Sprintf("journal %d: connection %d met %s", e.Seq, e.Conn, e.Fault), nil
+	if len(targets) < p.wanted {
+		return "", fmt.Errorf("the upstream's journal has %s of %d of this cell on which %s took effect", count(len(targets), "request"), p.wanted, p.fault.Name)
 	}
-	return "", fmt.Errorf("the upstream's journal has no connection or request of this cell that met %s", p.fault.Name)
+	e := p.fired[0]
+	if e.Target == "" {
+		return fmt.Sprintf("journal %d: %s took effect on connection %d", e.Seq, e.Fault, e.Conn), nil
+	}
+	return fmt.Sprintf("journal %d: %s took effect on request %d of connection %d", e.Seq, e.Fault, e.Request, e.Conn), nil
 }
 
 func (p proof) counted() (string, error) {
@@ -81,7 +91,7 @@ func (p proof) counted() (string, error) {
 		case e.Packets > 0:
 			return fmt.Sprintf("journal %d: the kernel counted %s from %s", e.Seq, packets(e.Packets), count(e.Attempts, "connection attempt")), nil
 		case e.Detail != "":
-			return fmt.Sprintf("journal %d: %s", e.Seq, e.Detail), nil
+			return "", fmt.Errorf("%w: %s", upstream.ErrUnsupported, e.Detail)
 		}
 	}
 	return "", fmt.Errorf("the kernel counted no packet that met %s", p.fault.Name)
@@ -90,8 +100,8 @@ func (p proof) counted() (string, error) {
 func packets(n uint64) string { return count(int(n), "packet") }
 
 func (p proof) waitStatus() (string, error) {
-	if len(p.requests) == 0 {
-		return "", fmt.Errorf("the serving process never got the cell's request")
+	if p.fault.Level == fault.Request && len(p.fired) == 0 || len(p.requests) == 0 {
+		return "", fmt.Errorf("the cell's request never met %s in the serving process", p.fault.Name)
 	}
 	for _, e := range p.process {
 		switch {
@@ -114,7 +124,7 @@ func (p proof) attempts() int {
 	return n
 }
 
-// nonces of the answers to the cell's faulted request end so; see upstream.NonceField.
+// answered tells whether an answer with this nonce is one to the cell's request; see upstream.NonceField.
 func (p proof) answered(nonce string) bool {
 	for _, e := range p.requests {
 		if strings.HasSuffix(nonce, fmt.Sprintf("-%d-%d", e.Conn, e.Request)) {

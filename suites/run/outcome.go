@@ -36,7 +36,7 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 		return o
 	}
 	o.Kind = scenarios.Made
-	if p.answered(ex.Header.Get(upstream.NonceField)) {
+	if ex.Header.Get(upstream.EndpointField) == c.endpoint && p.answered(ex.Header.Get(upstream.NonceField)) {
 		o.Kind = scenarios.Passed
 		if c.fault.Incomplete {
 			o.Kind = scenarios.Silent

@@ -149,7 +149,7 @@ var _ = Describe("The client", func() {
 			ContainSubstring(`gatefault_faults_fired_total{fault="head.none"} 1`),
 			ContainSubstring(`gatefault_requests_total{endpoint="app"} 1`),
 			ContainSubstring(`gatefault_connections_open{endpoint="app"} 0`),
-			ContainSubstring("gatefault_journal_last_seq 4\n")))
+			ContainSubstring("gatefault_journal_last_seq 5\n")))
 	})
 
 	DescribeTable("takes addresses as users write them", func(address string, ok bool) {

@@ -19,8 +19,3 @@ var body = []*Fault{
 	{Name: "body.no-last-chunk", Doc: "closes without the last chunk that ends a chunked body", Level: Request, Evidence: Event,
 		Incomplete: true, Script: chunkedHead + "close"},
 }
-
-var conn = []*Fault{
-	{Name: "conn.race", Doc: "closes with FIN as the next request arrives on a reused connection", Level: Request, Evidence: Event,
-		Script: "read-request\nclose"},
-}

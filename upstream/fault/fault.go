@@ -5,7 +5,6 @@ package fault
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -71,6 +70,9 @@ type Fault struct {
 	Needs    []Need   // what it wants from the machine
 	// Incomplete says that the answer it sends is cut: a client that sees a complete message was deceived.
 	Incomplete bool
+	// Requests is the range of requests on a connection that it is about, unless a rule says otherwise: "2-" means reused
+	// connections only. Empty means all.
+	Requests string
 	// New makes the handler of a fault that needs logic and state, once per plan rule.
 	New func(Values) Handler
 }
@@ -100,16 +102,14 @@ func (f *Fault) Compile(args Args) (wire.Script, Handler, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("fault %s: %w", f.Name, err)
 	}
-	return sc, nil, nil
+	return sc.Firing(), nil, nil
 }
 
 // expand puts the parameters into a script's text and leaves run-time names such as ${sentinel} alone.
 func (v Values) expand(script string) string {
-	return os.Expand(script, func(name string) string {
-		if val, ok := v[name]; ok {
-			return val.text
-		}
-		return "${" + name + "}"
+	return wire.Expand(script, func(name string) (string, bool) {
+		val, ok := v[name]
+		return val.text, ok
 	})
 }
 
@@ -137,10 +137,20 @@ const ScriptName = "script"
 // OfScript makes a fault of a user's own wire script, which acts on a request. incomplete says that the answer it sends
 // is cut.
 func OfScript(text string, incomplete bool) (*Fault, error) {
-	if _, err := wire.Parse(text); err != nil {
+	sc, err := wire.Parse(text)
+	if err != nil {
 		return nil, err
 	}
-	return &Fault{Name: ScriptName, Doc: "runs a script of your own", Level: Request, Script: text, Evidence: Event, Incomplete: incomplete}, nil
+	f := &Fault{Name: ScriptName, Doc: "runs a script of your own", Level: Request, Script: text, Evidence: Event, Incomplete: incomplete}
+	for _, use := range []struct {
+		verb  string
+		needs []Need
+	}{{"kill", []Need{Process}}, {"eat-memory", []Need{Process, Memory}}, {"drop-connection", []Need{NetAdmin}}} {
+		if sc.Uses(use.verb) {
+			f.Needs = append(f.Needs, use.needs...)
+		}
+	}
+	return f, nil
 }
 
 // UnknownError is the user's mistake of naming something that does not exist.

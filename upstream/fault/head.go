@@ -7,12 +7,13 @@ var head = []*Fault{
 		Script: "read-request\nreset"},
 	{Name: "head.slow", Doc: "answers correctly, but late", Level: Request, Evidence: Event,
 		Params: []Param{{"delay", Duration, "30s", "0s", "1h", "time before the first byte of the answer"}},
-		Script: "read-request\nsleep ${delay}\nrespond 200"},
+		Script: "read-request\nfire\nsleep ${delay}\nrespond 200"},
 	{Name: "head.drip", Doc: "sends a correct head so slowly that single reads stay in time and the whole is late",
 		Level: Request, Evidence: Event,
 		Params: []Param{{"interval", Duration, "200ms", "1ms", "1m", "time between two bytes of the last field, 30 bytes long"}},
 		Script: `read-request
 send "HTTP/1.1 200 OK\r\n${sentinel}Content-Length: 0\r\n"
+fire
 drip "Drip: 0123456789abcdefghij\r\n\r\n" ${interval}
 close`},
 	{Name: "head.partial-status", Doc: "closes in the middle of the status line", Level: Request, Evidence: Event,
@@ -50,6 +51,7 @@ close`},
 	{Name: "head.unasked-upgrade", Doc: "switches to a protocol nobody asked for (101)", Level: Request, Evidence: Event,
 		Script: `read-request
 send "HTTP/1.1 101 Switching Protocols\r\n${sentinel}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+fire
 sleep 300ms
 close`},
 }

@@ -42,7 +42,7 @@ func (s *saturation) serve(ctx context.Context, c *wire.Session) error {
 	case s.inside <- struct{}{}:
 		defer func() { <-s.inside }()
 	default:
-		return c.Respond(503, "", "the application's queue is full\n")
+		return c.Respond(503, "the application's queue is full\n")
 	}
 	select {
 	case s.workers <- struct{}{}:
@@ -54,5 +54,5 @@ func (s *saturation) serve(ctx context.Context, c *wire.Session) error {
 	if err := wire.Pause(ctx, s.service); err != nil {
 		return err
 	}
-	return c.Respond(200, "", "ok\n")
+	return c.Respond(200, "ok\n")
 }

@@ -1,10 +1,5 @@
 package fault
 
-var healthy = []*Fault{
-	{Name: "healthy", Doc: "answers as it should", Level: Request, Evidence: None,
-		Script: "read-request\nrespond 200"},
-}
-
 var tcp = []*Fault{
 	{Name: "tcp.refuse", Doc: "has no listener on its port: the kernel answers a connection attempt with RST",
 		Level: Armed, Arm: Refuse, Evidence: Kernel},

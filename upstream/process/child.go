@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -41,6 +42,8 @@ type Exit struct {
 
 // Child is a running child process.
 type Child struct {
+	oomBefore atomic.Int64 // out-of-memory kills of the control group before ours was due; -1: none is due
+
 	cmd   *exec.Cmd
 	in    io.WriteCloser
 	done  chan struct{}
@@ -49,7 +52,11 @@ type Child struct {
 
 // Start starts a child. Its death sentence is tied to this process: it cannot outlive us.
 func Start(o Options) (*Child, error) {
+	if IsChild() {
+		return nil, errors.New("this program was started to serve an endpoint and did not call upstream.ServeChild first of all")
+	}
 	c := &Child{done: make(chan struct{})}
+	c.oomBefore.Store(-1)
 	c.cmd = exec.Command(o.Path)
 	c.cmd.Env = append(os.Environ(), Env+"=1")
 	c.cmd.Stderr = o.Stderr
@@ -76,7 +83,6 @@ func (c *Child) run(o Options, out io.Reader, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(c.done)
-	killed := oomKills()
 	err := c.cmd.Start()
 	started <- err
 	if err != nil {
@@ -89,7 +95,8 @@ func (c *Child) run(o Options, out io.Reader, started chan<- error) {
 	}
 	_ = c.cmd.Wait()
 	exit := exitOf(c.cmd.ProcessState)
-	exit.OOM = exit.Signal == "SIGKILL" && oomKills() > killed
+	before := c.oomBefore.Load()
+	exit.OOM = exit.Signal == "SIGKILL" && before >= 0 && oomKills() > before
 	o.Exited(exit)
 }
 
@@ -104,6 +111,10 @@ func (c *Child) Send(msg any) error {
 	_, err = c.in.Write(append(b, '\n'))
 	return err
 }
+
+// ExpectOOM says that the child is about to run out of memory: its end by SIGKILL is then put down to the kernel's
+// out-of-memory killer, if that counts one more kill from now on.
+func (c *Child) ExpectOOM() { c.oomBefore.Store(oomKills()) }
 
 // Done is closed when the child is gone and Exited has returned.
 func (c *Child) Done() <-chan struct{} { return c.done }

@@ -25,3 +25,21 @@ func awaitSent(ctx context.Context, c *net.TCPConn, limit time.Duration) {
 		}
 	}
 }
+
+// peerLeft tells whether the peer has closed although we have not read what it sent before (tcp(7), TCP_INFO).
+func peerLeft(c net.Conn) bool {
+	tcp, ok := c.(*net.TCPConn)
+	if !ok {
+		return false
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return true
+	}
+	left := false
+	err = raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		left = err != nil || info.State == unix.BPF_TCP_CLOSE_WAIT || info.State == unix.BPF_TCP_CLOSE
+	})
+	return left || err != nil
+}

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,11 +15,41 @@ type Script []Step
 // Run runs the steps in order and stops at the first error; [*Ended] tells how the connection ended.
 func (sc Script) Run(ctx context.Context, s *Session) error {
 	for _, st := range sc {
+		if err := ctxEnded(ctx); err != nil {
+			return err
+		}
 		if err := st.Run(ctx, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Firing gives the script with a [Fire] before its last verb, unless it has one already.
+func (sc Script) Firing() Script {
+	if len(sc) == 0 || sc.Uses("fire") {
+		return sc
+	}
+	return slices.Insert(slices.Clone(sc), len(sc)-1, Fire())
+}
+
+// Uses tells whether the script has a verb of that name, also inside of repeat.
+func (sc Script) Uses(verb string) bool {
+	return slices.ContainsFunc(sc, func(st Step) bool {
+		if r, ok := st.(repeat); ok {
+			return r.body.Uses(verb)
+		}
+		name, _, _ := strings.Cut(st.String(), " ")
+		return name == verb
+	})
+}
+
+func (sc Script) weight() int {
+	total := 0
+	for _, st := range sc {
+		total += st.weight()
+	}
+	return total
 }
 
 // String gives the text form: one verb a line.
@@ -58,7 +89,7 @@ func Parse(text string) (Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n := weigh(sc); n > MaxRun {
+	if sc.weight() > MaxRun {
 		return nil, fmt.Errorf("script would send more than %d bytes", MaxRun)
 	}
 	return sc, nil
@@ -138,6 +169,7 @@ type verb struct {
 var verbs = map[string]verb{
 	"read-request":    {"read-request", 0, 0, plain(ReadRequest)},
 	"read-head":       {"read-head", 0, 0, plain(ReadHead)},
+	"fire":            {"fire", 0, 0, plain(Fire)},
 	"await-data":      {"await-data", 0, 0, plain(AwaitData)},
 	"send":            {`send "text"`, 1, 1, func(a []string) (Step, error) { return Send(a[0]), nil }},
 	"fill":            {"fill BYTES", 1, 1, sized(Fill)},
@@ -240,30 +272,4 @@ func split(line string) ([]string, error) {
 		out, line = append(out, word), line[len(quoted):]
 	}
 	return out, nil
-}
-
-// weigh adds up the bytes a script sends, before run-time values.
-func weigh(sc Script) int {
-	total := 0
-	for _, st := range sc {
-		switch st := st.(type) {
-		case repeat:
-			total += st.n * min(weigh(st.body), MaxRun+1)
-		case step:
-			total += weighText(st.text)
-		}
-	}
-	return total
-}
-
-func weighText(text string) int {
-	args, err := split(text)
-	if err != nil || len(args) < 2 {
-		return 0
-	}
-	if strings.HasPrefix(args[0], "fill") {
-		n, _ := strconv.Atoi(args[1])
-		return n
-	}
-	return len(args[1])
 }

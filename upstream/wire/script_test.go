@@ -69,7 +69,8 @@ func TestSyntaxErrorsNameLineAndReason(t *testing.T) {
 		"end":                          "no verb is called end",
 		"repeat 100000\nfill 1\nend":   "",
 		"repeat 1000\nfill 99999\nend": "would send more than",
-		"# a comment\n\n  close  ":     "",
+		"repeat 100000\nrespond 200 \"" + strings.Repeat("x", 1000) + "\"\nend": "would send more than",
+		"# a comment\n\n  close  ": "",
 	} {
 		_, err := wire.Parse(text)
 		switch {

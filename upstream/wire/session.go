@@ -11,11 +11,9 @@ import (
 	"io"
 	"net"
 	"os"
-	"strings"
+	"regexp"
 	"syscall"
 	"time"
-
-	"github.com/valyala/fasthttp"
 )
 
 // How a connection ended.
@@ -40,7 +38,7 @@ func (e *Ended) Error() string { return "connection ended by " + e.By + " with "
 type Host interface {
 	// DropConnection makes the kernel drop all further packets of this connection, both ways.
 	DropConnection(local, remote net.Addr) error
-	// Kill ends the process that serves this connection with SIGKILL; it returns only on failure.
+	// Kill asks for the end of the process that serves this connection, by SIGKILL; it may return before it comes.
 	Kill() error
 	// EatMemory allocates until the kernel's out-of-memory killer ends the process; it returns only on failure.
 	EatMemory() error
@@ -50,14 +48,15 @@ type Host interface {
 type Session struct {
 	Net  net.Conn
 	R    *bufio.Reader
-	Head *fasthttp.RequestHeader // the request's head, filled by ReadRequest
 	Host Host
 	// Read reads what is still unread of the current request, head and body; idempotent.
 	Read func() error
 	// ReadHead reads the head only.
 	ReadHead func() error
 	// Respond writes a well-formed answer with the provenance fields.
-	Respond func(status int, fields, body string) error
+	Respond func(status int, body string) error
+	// Fired is told when the fault takes effect; it may be nil.
+	Fired func()
 	// Vars gives the value of ${name} at run time, such as sentinel.
 	Vars func(name string) (string, bool)
 	// Trace is told every run of bytes sent; it may be nil.
@@ -65,27 +64,32 @@ type Session struct {
 	// PeerClosed is told once when the peer's FIN or RST is seen while a script waits; it may be nil.
 	PeerClosed func(how How)
 
-	Sent     int64
 	peerGone bool
 }
 
-// Expand replaces ${name} by its run-time value; unknown names stay as they are.
-func (s *Session) Expand(text string) string {
-	if s.Vars == nil || !strings.Contains(text, "${") {
-		return text
-	}
-	return os.Expand(text, func(name string) string {
-		if v, ok := s.Vars(name); ok {
+var variable = regexp.MustCompile(`\$\{[a-z][a-z0-9-]*\}`)
+
+// Expand replaces ${name} by what value gives for it; names that it does not know, and all other text, stay as they are.
+func Expand(text string, value func(name string) (string, bool)) string {
+	return variable.ReplaceAllStringFunc(text, func(ref string) string {
+		if v, ok := value(ref[2 : len(ref)-1]); ok {
 			return v
 		}
-		return "${" + name + "}"
+		return ref
 	})
 }
 
-// Write sends b and counts it.
+// expand puts the run-time values into text.
+func (s *Session) expand(text string) string {
+	if s.Vars == nil {
+		return text
+	}
+	return Expand(text, s.Vars)
+}
+
+// Write sends b.
 func (s *Session) Write(b []byte) error {
 	n, err := s.Net.Write(b)
-	s.Sent += int64(n)
 	if s.Trace != nil && n > 0 {
 		s.Trace(b[:n])
 	}
@@ -129,16 +133,11 @@ func (s *Session) wait(ctx context.Context, d time.Duration, untilPeer bool) err
 
 // watchPeer reads ahead, without consuming, until d has passed, the peer closes or ctx ends.
 func (s *Session) watchPeer(ctx context.Context, d time.Duration, untilPeer bool) error {
+	var until time.Time
 	if d >= 0 {
-		_ = s.Net.SetReadDeadline(time.Now().Add(d))
+		until = time.Now().Add(d)
 	}
-	stop := context.AfterFunc(ctx, func() { _ = s.Net.SetReadDeadline(time.Unix(1, 0)) })
-	defer func() {
-		if stop() {
-			_ = s.Net.SetReadDeadline(time.Time{})
-		}
-	}()
-	_, err := s.R.Peek(min(s.R.Buffered()+1, s.R.Size()))
+	err := s.peekUntil(ctx, until)
 	if ctx.Err() != nil {
 		return &Ended{By: "us", How: Aborted}
 	}
@@ -154,6 +153,46 @@ func (s *Session) watchPeer(ctx context.Context, d time.Duration, untilPeer bool
 		return end
 	}
 	return nil
+}
+
+// peekUntil gives the error that ends reading: the peer's close, or the deadline. What the peer sends meanwhile stays in
+// the reader; once that is full, the kernel is asked now and then whether the peer is still there.
+func (s *Session) peekUntil(ctx context.Context, until time.Time) error {
+	_ = s.Net.SetReadDeadline(until)
+	stop := context.AfterFunc(ctx, func() { _ = s.Net.SetReadDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if stop() {
+			_ = s.Net.SetReadDeadline(time.Time{})
+		}
+		if ctx.Err() != nil { // the deadline that ends the connection must stay
+			_ = s.Net.SetReadDeadline(time.Unix(1, 0))
+		}
+	}()
+	for s.R.Buffered() < s.R.Size() {
+		if _, err := s.R.Peek(s.R.Buffered() + 1); err != nil {
+			return err
+		}
+	}
+	return s.pollPeer(ctx, until)
+}
+
+// pollInterval is how often a peer is looked at that has sent more than is read ahead.
+const pollInterval = 200 * time.Millisecond
+
+func (s *Session) pollPeer(ctx context.Context, until time.Time) error {
+	for until.IsZero() || time.Now().Before(until) {
+		if peerLeft(s.Net) {
+			return io.EOF
+		}
+		wait := pollInterval
+		if !until.IsZero() {
+			wait = min(wait, time.Until(until))
+		}
+		if err := Pause(ctx, max(0, wait)); err != nil {
+			return err
+		}
+	}
+	return os.ErrDeadlineExceeded
 }
 
 func ctxEnded(ctx context.Context) error {

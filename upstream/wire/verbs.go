@@ -14,35 +14,50 @@ type Step interface {
 	Run(ctx context.Context, s *Session) error
 	// String is the text form that [Parse] reads.
 	String() string
+	// weight is how many bytes the step sends at most.
+	weight() int
 }
 
-// MaxRun is the most bytes one verb sends, and the most a whole script can: 16 MiB. MaxWait bounds every delay.
+// MaxRun is the most bytes one verb sends, and the most a whole script can: 16 MiB, before run-time values and the header
+// of answers. MaxWait bounds every delay.
 const (
 	MaxRun  = 16 << 20
 	MaxWait = time.Hour
 )
 
 type step struct {
-	text string
-	run  func(context.Context, *Session) error
+	text  string
+	bytes int // sent at most, before run-time values
+	run   func(context.Context, *Session) error
 }
 
 func (s step) Run(ctx context.Context, c *Session) error { return s.run(ctx, c) }
 func (s step) String() string                            { return s.text }
+func (s step) weight() int                               { return s.bytes }
 
 // ReadRequest reads the request, head and body, unless that is done already.
 func ReadRequest() Step {
-	return step{"read-request", func(_ context.Context, s *Session) error { return s.ended(s.Read()) }}
+	return step{"read-request", 0, func(_ context.Context, s *Session) error { return s.ended(s.Read()) }}
 }
 
 // ReadHead reads the request's head and leaves its body unread.
 func ReadHead() Step {
-	return step{"read-head", func(_ context.Context, s *Session) error { return s.ended(s.ReadHead()) }}
+	return step{"read-head", 0, func(_ context.Context, s *Session) error { return s.ended(s.ReadHead()) }}
+}
+
+// Fire says that the fault takes effect here: the journal's evidence. A script without it fires before its last verb.
+func Fire() Step {
+	return step{"fire", 0, func(_ context.Context, s *Session) error {
+		if s.Fired != nil {
+			s.Fired()
+		}
+		return nil
+	}}
 }
 
 // AwaitData waits until the first byte of the request has arrived and leaves it unread.
 func AwaitData() Step {
-	return step{"await-data", func(ctx context.Context, s *Session) error {
+	return step{"await-data", 0, func(ctx context.Context, s *Session) error {
 		stop := context.AfterFunc(ctx, func() { _ = s.Net.SetReadDeadline(time.Unix(1, 0)) })
 		defer stop()
 		_, err := s.R.Peek(1)
@@ -52,26 +67,26 @@ func AwaitData() Step {
 
 // Send writes text; ${sentinel}, ${endpoint} and ${nonce} are replaced at run time.
 func Send(text string) Step {
-	return step{"send " + strconv.Quote(text), func(_ context.Context, s *Session) error {
-		return s.Write([]byte(s.Expand(text)))
+	return step{"send " + strconv.Quote(text), len(text), func(_ context.Context, s *Session) error {
+		return s.Write([]byte(s.expand(text)))
 	}}
 }
 
 // Fill writes n bytes of filler: lines of 63 letters x, so that any cut shows where it fell.
 func Fill(n int) Step {
-	return step{"fill " + strconv.Itoa(n), func(_ context.Context, s *Session) error { return s.Write(filler(n)) }}
+	return step{"fill " + strconv.Itoa(n), n, func(_ context.Context, s *Session) error { return s.Write(filler(n)) }}
 }
 
 // FillLetters writes n letters x without line ends: the value of a huge field.
 func FillLetters(n int) Step {
-	return step{"fill-letters " + strconv.Itoa(n), func(_ context.Context, s *Session) error {
+	return step{"fill-letters " + strconv.Itoa(n), n, func(_ context.Context, s *Session) error {
 		return s.Write(bytes.Repeat([]byte{'x'}, n))
 	}}
 }
 
 // FillChunk writes n bytes of filler as one well-formed chunk of the chunked coding (RFC 9112 §7.1).
 func FillChunk(n int) Step {
-	return step{"fill-chunk " + strconv.Itoa(n), func(_ context.Context, s *Session) error {
+	return step{"fill-chunk " + strconv.Itoa(n), n, func(_ context.Context, s *Session) error {
 		return s.Write(fmt.Appendf(nil, "%x\r\n%s\r\n", n, filler(n)))
 	}}
 }
@@ -83,8 +98,8 @@ func filler(n int) []byte {
 
 // Drip writes text one byte at a time, interval apart.
 func Drip(text string, interval time.Duration) Step {
-	return step{"drip " + strconv.Quote(text) + " " + interval.String(), func(ctx context.Context, s *Session) error {
-		for _, b := range []byte(s.Expand(text)) {
+	return step{"drip " + strconv.Quote(text) + " " + interval.String(), len(text), func(ctx context.Context, s *Session) error {
+		for _, b := range []byte(s.expand(text)) {
 			if err := s.Write([]byte{b}); err != nil {
 				return err
 			}
@@ -102,22 +117,25 @@ func Respond(status int, body string) Step {
 	if body != "" {
 		text += " " + strconv.Quote(body)
 	}
-	return step{text, func(_ context.Context, s *Session) error { return s.ended(s.Respond(status, "", s.Expand(body))) }}
+	return step{text, len(body) + 256, func(_ context.Context, s *Session) error {
+		return s.ended(s.Respond(status, s.expand(body)))
+	}}
 }
 
 // Sleep lets d pass; a peer that closes meanwhile is noted and does not end it.
 func Sleep(d time.Duration) Step {
-	return step{"sleep " + d.String(), func(ctx context.Context, s *Session) error { return s.wait(ctx, d, false) }}
+	return step{"sleep " + d.String(), 0, func(ctx context.Context, s *Session) error { return s.wait(ctx, d, false) }}
 }
 
-// Stall does nothing until the peer closes or the plan changes.
+// Stall does nothing until the peer closes or the plan changes. Up to a few KiB that the peer sends are taken from the
+// kernel, the rest fills its window.
 func Stall() Step {
-	return step{"stall", func(ctx context.Context, s *Session) error { return s.wait(ctx, -1, true) }}
+	return step{"stall", 0, func(ctx context.Context, s *Session) error { return s.wait(ctx, -1, true) }}
 }
 
 // Fin half-closes: FIN is sent, reading goes on.
 func Fin() Step {
-	return step{"fin", func(_ context.Context, s *Session) error {
+	return step{"fin", 0, func(_ context.Context, s *Session) error {
 		if w, ok := s.Net.(closeWriter); ok {
 			return s.ended(w.CloseWrite())
 		}
@@ -127,7 +145,7 @@ func Fin() Step {
 
 // Close sends FIN, drains what the peer still sends, then closes.
 func Close() Step {
-	return step{"close", func(ctx context.Context, s *Session) error {
+	return step{"close", 0, func(ctx context.Context, s *Session) error {
 		CloseGently(ctx, s.Net)
 		return &Ended{By: "us", How: FIN}
 	}}
@@ -135,7 +153,7 @@ func Close() Step {
 
 // ResetConn closes with RST once everything written has been sent.
 func ResetConn() Step {
-	return step{"reset", func(ctx context.Context, s *Session) error {
+	return step{"reset", 0, func(ctx context.Context, s *Session) error {
 		Reset(ctx, s.Net)
 		return &Ended{By: "us", How: RST}
 	}}
@@ -143,14 +161,14 @@ func ResetConn() Step {
 
 // DropConnection makes the kernel's firewall drop every further packet of this connection.
 func DropConnection() Step {
-	return step{"drop-connection", func(_ context.Context, s *Session) error {
+	return step{"drop-connection", 0, func(_ context.Context, s *Session) error {
 		return s.Host.DropConnection(s.Net.LocalAddr(), s.Net.RemoteAddr())
 	}}
 }
 
 // Kill ends the serving process with SIGKILL; only a process endpoint can.
 func Kill() Step {
-	return step{"kill", func(ctx context.Context, s *Session) error {
+	return step{"kill", 0, func(ctx context.Context, s *Session) error {
 		if err := s.Host.Kill(); err != nil {
 			return err
 		}
@@ -160,7 +178,7 @@ func Kill() Step {
 
 // EatMemory allocates until the kernel kills the serving process; only a process endpoint can.
 func EatMemory() Step {
-	return step{"eat-memory", func(ctx context.Context, s *Session) error {
+	return step{"eat-memory", 0, func(ctx context.Context, s *Session) error {
 		if err := s.Host.EatMemory(); err != nil {
 			return err
 		}
@@ -185,5 +203,7 @@ func (r repeat) Run(ctx context.Context, s *Session) error {
 	}
 	return nil
 }
+
+func (r repeat) weight() int { return r.n * min(r.body.weight(), MaxRun+1) }
 
 func (r repeat) String() string { return fmt.Sprintf("repeat %d\n%s\nend", r.n, r.body) }
