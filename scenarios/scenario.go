@@ -53,7 +53,7 @@ type Scenario struct {
 	Request    Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
 	Traffic    *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
 	Patience   time.Duration     `yaml:"patience" json:"patience,omitempty" jsonschema:"how long the client waits, at most 60s; default: 8s"`
-	Evidence   string            `yaml:"evidence" json:"evidence" jsonschema:"what proves that the fault fired"`
+	Evidence   string            `yaml:"evidence" json:"evidence,omitempty" jsonschema:"what proves that the fault fired; default: what the fault declares"`
 	Explain    string            `yaml:"explain" json:"explain" jsonschema:"for a learner, at most 120 words"`
 	Error      string            `yaml:"error" json:"error" jsonschema:"the RFC 9209 error type, or none (healthy), or passed (the upstream's own answer)"`
 	Standard   []Expectation     `yaml:"standard" json:"standard" jsonschema:"every outcome that the standards permit"`
@@ -153,6 +153,9 @@ func (s *Scenario) fillDefaults() {
 		fill(&s.Fault, fault.ScriptName)
 	}
 	fill(&s.Fault, s.ID)
+	if f, err := s.Injects(); err == nil {
+		fill(&s.Evidence, string(f.Evidence))
+	}
 	fill(&s.Profile, "plain")
 	fill(&s.Endpoint, HTTPEndpoint)
 	fill(&s.Request.Method, "GET")

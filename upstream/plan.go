@@ -188,6 +188,9 @@ func (r *rule) check() error {
 	if r.Probability < 0 || r.Probability > 1 {
 		return fmt.Errorf("probability %g is not between 0 and 1", r.Probability)
 	}
+	if m := r.Match.Method; m != strings.ToUpper(m) {
+		return fmt.Errorf("method %q: methods are case-sensitive (RFC 9110 §9.1); write %s", m, strings.ToUpper(m))
+	}
 	if r.After < 0 || r.Times < 0 {
 		return errors.New("after and times cannot be negative")
 	}

@@ -152,6 +152,7 @@ func TestWrongPlansChangeNothing(t *testing.T) {
 		"it goes from 0s to 1h":                                       {Fault: "head.slow", Params: fault.Args{"delay": "2h"}},
 		`has no parameter "dely"; it takes delay`:                     {Fault: "head.slow", Params: fault.Args{"dely": "1s"}},
 		"head.none takes no parameters":                               {Fault: "head.none", Params: fault.Args{"delay": "1s"}},
+		"write POST":                                                  {Fault: "head.none", Match: upstream.Match{Method: "post"}},
 		"not between 0 and 1":                                         {Fault: "head.none", Probability: 1.5},
 		`"x" is not a range`:                                          {Fault: "head.none", Match: upstream.Match{Request: "x"}},
 		"arms the whole endpoint":                                     {Fault: "tcp.refuse", Times: 1},

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/firewall/netns"
 )
 
 func TestCrashReallyKillsTheProcess(t *testing.T) {
@@ -129,5 +131,19 @@ func TestUnsupportedFaultsSayWhy(t *testing.T) {
 		if !errors.Is(err, upstream.ErrUnsupported) {
 			t.Errorf("%s: %v, want it to be unsupported", name, err)
 		}
+	}
+}
+
+func TestTheHostsNamespaceIsNeverOwn(t *testing.T) {
+	if !netns.IsHost() {
+		t.Skip("this is not the host's network namespace")
+	}
+	up, err := upstream.New(upstream.Options{OwnNamespace: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.Close()
+	if can := up.Abilities().Firewall; !strings.Contains(can, "host's network namespace") {
+		t.Errorf("firewall: %s", can)
 	}
 }

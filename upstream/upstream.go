@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/gatefault/gatefault/upstream/firewall"
+	"github.com/gatefault/gatefault/upstream/firewall/netns"
 	"github.com/gatefault/gatefault/upstream/process"
 )
 
@@ -47,7 +48,7 @@ type Options struct {
 	// MaxBody bounds a request's body in bytes; default 1 GiB.
 	MaxBody int64
 	// OwnNamespace says that this process's network namespace belongs to gatefault alone, so that firewall rules may
-	// be set in it. It must never be the host's.
+	// be set in it. It is not believed where the namespace is evidently the host's.
 	OwnNamespace bool
 	// Executable is started again to serve process endpoints; default: this program, which must call [ServeChild]
 	// before anything else.
@@ -96,8 +97,8 @@ func randomHex(n int) string {
 }
 
 func (u *Upstream) openFirewall() {
-	if !u.opts.OwnNamespace {
-		u.fwErr = errors.New("this upstream shares the host's network namespace, where gatefault sets no firewall rules; run it in its container or with --own-netns")
+	if !u.opts.OwnNamespace || netns.IsHost() {
+		u.fwErr = errors.New("this upstream shares the host's network namespace, where gatefault sets no firewall rules; run it in its container, or by unshare --net in a namespace of its own")
 		return
 	}
 	if u.fw, u.fwErr = firewall.Open(u.log); u.fwErr == nil {

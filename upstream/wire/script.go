@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -187,10 +188,20 @@ var verbs = map[string]verb{
 	"eat-memory":      {"eat-memory", 0, 0, plain(EatMemory)},
 }
 
+// Usage lists the verbs and what goes with each, such as: sleep DURATION.
+func Usage() []string {
+	lines := []string{"repeat N ... end"}
+	for _, v := range verbs {
+		lines = append(lines, v.usage)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
 func build(args []string) (Step, error) {
 	v, ok := verbs[args[0]]
 	if !ok {
-		return nil, fmt.Errorf("no verb is called %s", args[0])
+		return nil, fmt.Errorf("no verb is called %s; the verbs are %s", args[0], strings.Join(slices.Sorted(maps.Keys(verbs)), ", "))
 	}
 	if rest := len(args) - 1; rest < v.least || rest > v.most {
 		return nil, fmt.Errorf("use: %s", v.usage)

@@ -83,3 +83,21 @@ func setUp(name string) error {
 // ID names the network namespace of this process, so that two processes can
 // tell whether they share one.
 func ID() (string, error) { return os.Readlink("/proc/self/ns/net") }
+
+// initialPIDs is the PID namespace of the machine itself (Linux, PROC_PID_INIT_INO).
+const initialPIDs = "pid:[4026531836]"
+
+// IsHost tells whether this process evidently shares the network namespace of the machine: that of its process 1. Inside a
+// container, whose process 1 is its own, and where the question may not be asked, the answer is no.
+func IsHost() bool {
+	pids, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil || pids != initialPIDs {
+		return false
+	}
+	first, err := os.Readlink("/proc/1/ns/net")
+	if err != nil {
+		return false
+	}
+	own, err := ID()
+	return err == nil && own == first
+}

@@ -29,3 +29,6 @@ func LoopbackUp() error { return unsupported() }
 
 // ID fails with [errors.ErrUnsupported].
 func ID() (string, error) { return "", unsupported() }
+
+// IsHost is true: there are no other namespaces here.
+func IsHost() bool { return true }
