@@ -9,13 +9,13 @@ const (
 
 var body = []*Fault{
 	{Name: "body.truncate", Doc: "closes with FIN when half of the declared body is sent", Level: Request, Evidence: Event,
-		Incomplete: true, Script: lengthHead + "close"},
+		Incomplete: true, Script: lengthHead + "fire\nclose"},
 	{Name: "body.reset", Doc: "resets the connection when half of the declared body is sent", Level: Request, Evidence: Event,
-		Incomplete: true, Script: lengthHead + "reset"},
+		Incomplete: true, Script: lengthHead + "fire\nreset"},
 	{Name: "body.stall", Doc: "sends half of the declared body and then nothing more", Level: Request, Evidence: Event,
-		Incomplete: true, Script: lengthHead + "stall"},
+		Incomplete: true, Script: lengthHead + "fire\nstall"},
 	{Name: "body.bad-chunk", Doc: "sends a chunk size that is no hexadecimal number", Level: Request, Evidence: Event,
-		Incomplete: true, Script: chunkedHead + "send \"zz\\r\\nnot a chunk\\r\\n\"\nclose"},
+		Incomplete: true, Script: chunkedHead + "fire\nsend \"zz\\r\\nnot a chunk\\r\\n\"\nclose"},
 	{Name: "body.no-last-chunk", Doc: "closes without the last chunk that ends a chunked body", Level: Request, Evidence: Event,
-		Incomplete: true, Script: chunkedHead + "close"},
+		Incomplete: true, Script: chunkedHead + "fire\nclose"},
 }

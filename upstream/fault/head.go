@@ -51,7 +51,6 @@ close`},
 	{Name: "head.unasked-upgrade", Doc: "switches to a protocol nobody asked for (101)", Level: Request, Evidence: Event,
 		Script: `read-request
 send "HTTP/1.1 101 Switching Protocols\r\n${sentinel}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-fire
 sleep 300ms
 close`},
 }

@@ -26,12 +26,18 @@ func (sc Script) Run(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// Firing gives the script with a [Fire] before its last verb, unless it has one already.
+// Firing gives the script with a [Fire] before the first verb that does more than read, unless it has one already.
 func (sc Script) Firing() Script {
-	if len(sc) == 0 || sc.Uses("fire") {
+	if sc.Uses("fire") {
 		return sc
 	}
-	return slices.Insert(slices.Clone(sc), len(sc)-1, Fire())
+	first := slices.IndexFunc(sc, func(st Step) bool {
+		return !slices.Contains([]string{"read-request", "read-head", "await-data"}, st.String())
+	})
+	if first < 0 {
+		first = len(sc)
+	}
+	return slices.Insert(slices.Clone(sc), first, Fire())
 }
 
 // Uses tells whether the script has a verb of that name, also inside of repeat.

@@ -95,3 +95,22 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestScriptsFireOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		"read-request\nsend \"x\"\nclose":        "read-request\nfire\nsend \"x\"\nclose",
+		"await-data\nreset":                      "await-data\nfire\nreset",
+		"read-request\nsleep 1s\nfire\nclose":    "read-request\nsleep 1s\nfire\nclose",
+		"read-request":                           "read-request\nfire",
+		"repeat 2\nsend \"x\"\nend\nclose":       "fire\nrepeat 2\nsend \"x\"\nend\nclose",
+		"repeat 2\nfire\nsend \"x\"\nend\nclose": "repeat 2\nfire\nsend \"x\"\nend\nclose",
+	} {
+		sc, err := wire.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := sc.Firing().String(); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}

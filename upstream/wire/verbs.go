@@ -45,7 +45,8 @@ func ReadHead() Step {
 	return step{"read-head", 0, func(_ context.Context, s *Session) error { return s.ended(s.ReadHead()) }}
 }
 
-// Fire says that the fault takes effect here: the journal's evidence. A script without it fires before its last verb.
+// Fire says that the fault takes effect now: the journal's evidence. A script without it fires before the first verb that
+// does more than read.
 func Fire() Step {
 	return step{"fire", 0, func(_ context.Context, s *Session) error {
 		if s.Fired != nil {
