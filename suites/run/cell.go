@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -143,52 +141,6 @@ func (c *cell) restore(ctx context.Context) {
 	_, _ = c.control.Clear(ctx, c.endpoint)
 }
 
-// proveHealthy gets a good answer of this lane's own endpoint through the gateway. Where the scenario wants it, the
-// answer leaves a connection in the gateway's pool.
-func (c *cell) proveHealthy(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
-	defer cancel()
-	for {
-		ex := c.healthy(ctx, phaseProof)
-		err := c.isOurs(ex)
-		if err == nil {
-			return nil
-		}
-		if pause(ctx, recoveryPause) != nil {
-			return fmt.Errorf("the lane was not healthy before the injection: %w", err)
-		}
-	}
-}
-
-// healthy sends one plain request on a connection of its own.
-func (c *cell) healthy(ctx context.Context, phase string) probe.Exchange {
-	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(),
-		probe.Request{Target: c.path(phase)}, probe.Options{Patience: healthPatience})
-}
-
-// isOurs tells whether an answer is the healthy one of this lane's endpoint.
-func (c *cell) isOurs(ex probe.Exchange) error {
-	o := ex.Outcome()
-	if o.Kind != probe.Complete || o.Status != http.StatusOK {
-		return fmt.Errorf("a healthy request got: %s", describe(ex))
-	}
-	if got := ex.Header.Get(upstream.EndpointField); got != c.endpoint {
-		return fmt.Errorf("a healthy request was answered by %q instead of endpoint %s", got, c.endpoint)
-	}
-	return nil
-}
-
-func describe(ex probe.Exchange) string {
-	o := ex.Outcome()
-	if o.Kind == probe.Failed {
-		return ex.Err.Error()
-	}
-	if o.Status > 0 {
-		return fmt.Sprintf("%d (%s)", o.Status, o.Kind)
-	}
-	return string(o.Kind)
-}
-
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
 func (c *cell) inject(ctx context.Context) (uint64, error) {
 	existing := upstream.CloseExisting
@@ -240,101 +192,6 @@ func (c *cell) send(ctx context.Context, path string) probe.Exchange {
 		req.Body = []byte(c.scenario.Request.Body)
 	}
 	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(), req, probe.Options{Patience: c.scenario.Patience})
-}
-
-// recover times how long healthy requests keep failing after the fault is gone.
-func (c *cell) recover(ctx context.Context) {
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, recoveryTimeout)
-	defer cancel()
-	var first time.Time
-	for streak := 0; streak < recoveryStreak; {
-		sent := time.Now()
-		if c.isOurs(c.healthy(ctx, phaseRecover)) != nil {
-			streak = 0
-		} else if streak++; streak == 1 {
-			first = time.Now()
-		}
-		if pause(ctx, recoveryPause-time.Since(sent)) != nil {
-			return
-		}
-	}
-	took := first.Sub(began)
-	c.result.Recovery = &took
-}
-
-// evidence reads the journal of the cell. What a process endpoint tells may still be under way, so it asks again for a
-// while. A journal that cannot be read is our failure, missing evidence is [notInjected].
-func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error) {
-	wanted := 1
-	if t := c.scenario.Traffic; t != nil {
-		wanted = t.Requests
-	}
-	for deadline := time.Now().Add(evidenceTimeout); ; {
-		events, next, err := c.journal(ctx, from)
-		if err != nil {
-			return proof{}, "", err
-		}
-		p := newProof(c.fault, events, c.path(phaseFault), wanted)
-		c.result.Journal = events
-		evidence, missing := p.evidence()
-		wait := time.Until(deadline)
-		if missing == nil {
-			return p, evidence, nil
-		}
-		if wait <= 0 || errors.Is(missing, upstream.ErrUnsupported) {
-			return p, "", notInjected{missing}
-		}
-		if _, err := c.control.Journal(ctx, control.JournalQuery{After: next, Wait: wait,
-			Filter: upstream.Filter{Endpoint: c.endpoint}, Limit: 1}); err != nil {
-			return p, "", fmt.Errorf("read the journal: %w", err)
-		}
-	}
-}
-
-// journal reads all events of the cell's endpoint since from.
-func (c *cell) journal(ctx context.Context, from uint64) ([]upstream.Event, uint64, error) {
-	var events []upstream.Event
-	for {
-		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Filter: upstream.Filter{Endpoint: c.endpoint}})
-		if err != nil {
-			return nil, from, fmt.Errorf("read the journal: %w", err)
-		}
-		if page.Lost > 0 {
-			return nil, from, fmt.Errorf("the journal lost %d events before they were read", page.Lost)
-		}
-		events = append(events, page.Events...)
-		if len(page.Events) == 0 {
-			return events, page.Next, nil
-		}
-		from = page.Next
-	}
-}
-
-// collectLog takes the gateway's log lines of the cell once the log shows a last, healthy request.
-func (c *cell) collectLog(ctx context.Context, began time.Time) {
-	c.healthy(ctx, phaseEnd)
-	ctx, cancel := context.WithTimeout(ctx, logTimeout)
-	defer cancel()
-	_ = c.gateway.Logs().Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
-	book, now := c.gateway.Logs(), time.Now()
-	c.result.Log = slices.DeleteFunc(texts(book.Lines(c.id, gateway.LaneName(c.index), began, now)), c.isOwnNoise)
-	c.result.SharedLog = texts(book.Shared(began, now))
-}
-
-// isOwnNoise tells the lines of our own healthy requests: they say nothing of the fault.
-func (c *cell) isOwnNoise(line string) bool {
-	return slices.ContainsFunc([]string{phaseProof, phaseRecover, phaseEnd}, func(phase string) bool {
-		return strings.Contains(line, c.path(phase))
-	})
-}
-
-func texts(lines []gateway.Line) []string {
-	var out []string
-	for _, line := range lines {
-		out = append(out, line.Text)
-	}
-	return out
 }
 
 // failedProbe tells of an observation that could not be made.

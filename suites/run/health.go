@@ -1,0 +1,78 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gatefault/gatefault/suites/probe"
+	"github.com/gatefault/gatefault/upstream"
+)
+
+// proveHealthy gets a good answer of this lane's own endpoint through the gateway. Where the scenario wants it, the
+// answer leaves a connection in the gateway's pool.
+func (c *cell) proveHealthy(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
+	defer cancel()
+	for {
+		ex := c.healthy(ctx, phaseProof)
+		err := c.isOurs(ex)
+		if err == nil {
+			return nil
+		}
+		if pause(ctx, recoveryPause) != nil {
+			return fmt.Errorf("the lane was not healthy before the injection: %w", err)
+		}
+	}
+}
+
+// healthy sends one plain request on a connection of its own.
+func (c *cell) healthy(ctx context.Context, phase string) probe.Exchange {
+	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(),
+		probe.Request{Target: c.path(phase)}, probe.Options{Patience: healthPatience})
+}
+
+// isOurs tells whether an answer is the healthy one of this lane's endpoint.
+func (c *cell) isOurs(ex probe.Exchange) error {
+	o := ex.Outcome()
+	if o.Kind != probe.Complete || o.Status != http.StatusOK {
+		return fmt.Errorf("a healthy request got: %s", describe(ex))
+	}
+	if got := ex.Header.Get(upstream.EndpointField); got != c.endpoint {
+		return fmt.Errorf("a healthy request was answered by %q instead of endpoint %s", got, c.endpoint)
+	}
+	return nil
+}
+
+func describe(ex probe.Exchange) string {
+	o := ex.Outcome()
+	if o.Kind == probe.Failed {
+		return ex.Err.Error()
+	}
+	if o.Status > 0 {
+		return fmt.Sprintf("%d (%s)", o.Status, o.Kind)
+	}
+	return string(o.Kind)
+}
+
+// recover times how long healthy requests keep failing after the fault is gone.
+func (c *cell) recover(ctx context.Context) {
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, recoveryTimeout)
+	defer cancel()
+	var first time.Time
+	for streak := 0; streak < recoveryStreak; {
+		sent := time.Now()
+		if c.isOurs(c.healthy(ctx, phaseRecover)) != nil {
+			streak = 0
+		} else if streak++; streak == 1 {
+			first = time.Now()
+		}
+		if pause(ctx, recoveryPause-time.Since(sent)) != nil {
+			return
+		}
+	}
+	took := first.Sub(began)
+	c.result.Recovery = &took
+}
