@@ -14,8 +14,6 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
-	tcexec "github.com/testcontainers/testcontainers-go/exec"
-	"github.com/testcontainers/testcontainers-go/log"
 )
 
 // containerScratch is the writable folder of a gateway's container. Every image has it, for whatever user it runs as.
@@ -78,7 +76,7 @@ func runContainer(ctx context.Context, spec Spec, image Image, binary string) (*
 		r.lanes = append(r.lanes, netip.AddrPortFrom(box.addr, lane.Listen))
 	}
 	if err := box.awaitGateway(ctx, r, binary); err != nil {
-		return nil, errors.Join(startError(r.Name(), logs, err), box.removeAnyway(ctx))
+		return nil, errors.Join(startError(r.Name(), logs, err), box.remove(ctx))
 	}
 	return r, nil
 }
@@ -100,6 +98,7 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 		return req, err
 	}
 	req = testcontainers.ContainerRequest{
+		Name:  uniqueName(d.Name, spec.Profile),
 		Image: image.Ref, Entrypoint: append([]string{binary}, args...), Cmd: []string{}, Env: env,
 		Labels: spec.Engine.labels("gateway"),
 		Files:  []testcontainers.ContainerFile{{Reader: strings.NewReader(text), ContainerFilePath: view.Config, FileMode: 0o644}},
@@ -110,8 +109,9 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 
 // box is a running container whose log is being read.
 type box struct {
-	container testcontainers.Container
-	addr      netip.Addr
+	engine *Engine
+	id     string
+	addr   netip.Addr
 	// exited is closed when the log has been read to its end, which is when the container has stopped.
 	exited chan struct{}
 }
@@ -120,23 +120,23 @@ type box struct {
 // On failure the container is removed.
 func (e *Engine) run(ctx context.Context, req testcontainers.ContainerRequest, logs *LogBook) (*box, error) {
 	unpublished(&req)
-	made, err := create(ctx, req)
-	if made == nil {
+	id, err := e.create(ctx, req)
+	if id == "" {
 		return nil, err
 	}
-	b := &box{container: made, exited: make(chan struct{})}
+	b := &box{engine: e, id: id, exited: make(chan struct{})}
 	if err == nil {
 		err = b.locate(ctx, req.Networks[0])
 	}
 	var stream io.ReadCloser
 	if err == nil {
 		// The log outlives the context of the start: it ends with the container.
-		stream, err = e.docker.ContainerLogs(context.WithoutCancel(ctx), made.GetContainerID(),
+		stream, err = e.docker.ContainerLogs(context.WithoutCancel(ctx), id,
 			client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
 	}
 	if err != nil {
 		close(b.exited)
-		return nil, errors.Join(err, b.removeAnyway(ctx))
+		return nil, errors.Join(err, b.remove(ctx))
 	}
 	go b.follow(stream, logs)
 	return b, nil
@@ -146,20 +146,38 @@ func (e *Engine) run(ctx context.Context, req testcontainers.ContainerRequest, l
 const createTimeout = 30 * time.Second
 
 // create makes and starts a container, to the end once begun: the engine would finish a creation whose client has gone
-// away, and nobody would know the container's id.
-func create(ctx context.Context, req testcontainers.ContainerRequest) (testcontainers.Container, error) {
+// away. It gives the container's id also when the start failed; without an id there is no container.
+func (e *Engine) create(ctx context.Context, req testcontainers.ContainerRequest) (id string, err error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return "", err
+	}
+	containers, err := e.containers()
+	if err != nil {
+		return "", err
 	}
 	creating, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	made, err := testcontainers.GenericContainer(creating, testcontainers.GenericContainerRequest{
-		ContainerRequest: req, Started: true, Logger: log.NewNoopLogger(),
-	})
+	made, err := containers.CreateContainer(creating, req)
+	if made == nil && errdefs.IsConflict(err) {
+		return "", err // the name is somebody else's
+	}
+	if made == nil {
+		return "", errors.Join(err, e.undo(ctx, e.removeContainer, req.Name))
+	}
+	if err == nil {
+		err = made.Start(creating)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}
-	return made, err
+	return made.GetContainerID(), err
+}
+
+// undo removes by its name what the engine may have made although it did not say so: its answer came too late.
+func (e *Engine) undo(ctx context.Context, remove func(context.Context, string) error, name string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	return remove(ctx, name)
 }
 
 // unpublished keeps testcontainers from publishing the ports that an image exposes, which it does when a request exposes
@@ -190,12 +208,12 @@ func unpublished(req *testcontainers.ContainerRequest) {
 }
 
 func (b *box) locate(ctx context.Context, network string) error {
-	found, err := b.container.Inspect(ctx)
+	found, err := b.engine.docker.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
 	if err != nil {
 		return fmt.Errorf("inspect container: %w", err)
 	}
 	// A container that has exited already has no address; its log tells why.
-	if endpoint := found.NetworkSettings.Networks[network]; endpoint != nil && endpoint.IPAddress.IsValid() {
+	if endpoint := found.Container.NetworkSettings.Networks[network]; endpoint != nil && endpoint.IPAddress.IsValid() {
 		b.addr = endpoint.IPAddress
 	}
 	return nil
@@ -220,16 +238,26 @@ func (b *box) awaitGateway(ctx context.Context, r *Running, binary string) error
 	if !b.addr.IsValid() {
 		return b.awaitExit(ctx)
 	}
+	d := r.spec.Definition
 	asked := make(chan error, 1)
+	var version string // belongs to the goroutine until it has answered
 	go func() {
-		version, err := b.version(ctx, r.spec.Definition, binary)
-		r.version = version
+		var err error
+		version, err = d.askVersion(ctx, binary, func(ctx context.Context, args []string) (said, error) {
+			return b.exec(ctx, append([]string{binary}, args...))
+		})
 		asked <- err
 	}()
-	if err := awaitReady(ctx, r.spec.Definition.Ready, r.lanes, b.exited); err != nil {
+	if err := awaitReady(ctx, d.Ready, r.lanes, b.exited); err != nil {
 		return err
 	}
-	return <-asked
+	select {
+	case err := <-asked:
+		r.version = version
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // awaitExit waits for the rest of the log of a container that has stopped.
@@ -244,21 +272,13 @@ func (b *box) awaitExit(ctx context.Context) error {
 	}
 }
 
-func (b *box) version(ctx context.Context, d *Definition, binary string) (string, error) {
-	return d.askVersion(func(args []string) ([]byte, error) {
-		_, out, err := b.container.Exec(ctx, append([]string{binary}, args...), tcexec.Multiplexed())
-		if err != nil {
-			return nil, err
-		}
-		return io.ReadAll(out)
-	})
-}
-
-// remove kills the container, removes it and waits for the end of its log.
+// remove kills the container, removes it and waits for the end of its log. It does so within stopTimeout although the
+// context may have ended: what is not removed now would stay.
 func (b *box) remove(ctx context.Context) error {
-	err := b.container.Terminate(ctx, testcontainers.StopTimeout(0))
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("remove container: %w", err)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
+	defer cancel()
+	if err := b.engine.removeContainer(ctx, b.id); err != nil {
+		return err
 	}
 	select {
 	case <-b.exited:
@@ -266,11 +286,4 @@ func (b *box) remove(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("await the end of the log: %w", ctx.Err())
 	}
-}
-
-// removeAnyway removes although the context may have ended.
-func (b *box) removeAnyway(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
-	defer cancel()
-	return b.remove(ctx)
 }

@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
 	"go.uber.org/goleak"
 )
 
@@ -76,12 +80,71 @@ func TestContainerPublishesNothing(t *testing.T) {
 	e := testEngine(t)
 	n := testNetwork(t, e)
 	u := testUpstream(t, e, n)
-	found, err := e.docker.ContainerInspect(testContext(t), u.box.container.GetContainerID(), client.ContainerInspectOptions{})
+	assertUnpublished(t, e, u.box.id)
+}
+
+// Official images expose ports, which testcontainers publishes unless it is kept from it.
+func TestImageThatExposesPortsPublishesNothing(t *testing.T) {
+	e := testEngine(t)
+	n := testNetwork(t, e)
+	const tag = "gatefault-test/exposing:1"
+	importExposing(t, e, tag)
+	req := testcontainers.ContainerRequest{Image: tag, Name: uniqueName("test"), Labels: e.labels("test"), Entrypoint: []string{"/gatefault"}}
+	n.attach(&req)
+	b, err := e.run(testContext(t), req, NewLogBook(Regexp{}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(found.Container.HostConfig.PortBindings) != 0 {
-		t.Errorf("published: %v", found.Container.HostConfig.PortBindings)
+	defer stopped(t, b.remove)
+	assertUnpublished(t, e, b.id)
+}
+
+// importExposing makes an image of the stand-in for the upstream that exposes ports as official images do.
+func importExposing(t *testing.T, e *Engine, tag string) {
+	t.Helper()
+	program, err := os.ReadFile(upstreamProgram(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := buildContext(nil, program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "root.tar")
+	if err := os.WriteFile(file, archive.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.importArchive(testContext(t), file, tag, []string{"EXPOSE 80 443/tcp 443/udp"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := e.docker.ImageRemove(context.Background(), tag, client.ImageRemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	found, err := e.docker.ImageInspect(testContext(t), tag)
+	if err != nil || len(found.Config.ExposedPorts) != 3 {
+		t.Fatalf("the image exposes %v, %v", found.Config.ExposedPorts, err)
+	}
+}
+
+func assertUnpublished(t *testing.T, e *Engine, id string) {
+	t.Helper()
+	found, err := e.docker.ContainerInspect(testContext(t), id, client.ContainerInspectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !found.Container.State.Running {
+		t.Error("the container does not run, so this shows nothing")
+	}
+	bindings, ports := found.Container.HostConfig.PortBindings, found.Container.NetworkSettings.Ports
+	if len(bindings) != 0 || found.Container.HostConfig.PublishAllPorts {
+		t.Errorf("to be published: %v", bindings)
+	}
+	for port, published := range ports {
+		if len(published) != 0 {
+			t.Errorf("published: %v as %v", port, published)
+		}
 	}
 }
 
@@ -97,7 +160,7 @@ func TestBrokenConfigurationInContainerShowsTheGatewaysWords(t *testing.T) {
 			assertStartError(t, err, broken.words)
 		})
 	}
-	assertNothingLeft(t, e)
+	assertNothingLeft(t, e, "gateway")
 }
 
 // brokenConfigurations gives each product a configuration with a mistake and the words it finds for that.
@@ -122,10 +185,10 @@ func assertStartError(t *testing.T, err error, words string) {
 	}
 }
 
-// assertNothingLeft counts containers of this process; the upstream and network of the test itself are not gateways.
-func assertNothingLeft(t *testing.T, e *Engine) {
+// assertNothingLeft counts this process's containers of a kind; the upstream and network of the test itself are alive.
+func assertNothingLeft(t *testing.T, e *Engine, kind string) {
 	t.Helper()
-	ours := make(client.Filters).Add("label", labelOwner+"="+e.owner.String(), labelProject+"=gateway")
+	ours := make(client.Filters).Add("label", labelOwner+"="+e.owner.String(), labelProject+"="+kind)
 	left, err := e.docker.ContainerList(context.Background(), client.ContainerListOptions{All: true, Filters: ours})
 	if err != nil {
 		t.Fatal(err)
@@ -143,19 +206,115 @@ func TestInterruptedStartLeavesNothing(t *testing.T) {
 	if _, err := e.Image(testContext(t), d, ""); err != nil {
 		t.Fatal(err)
 	}
-	for patience := time.Duration(0); patience < 400*time.Millisecond; patience += 50 * time.Millisecond {
+	program := upstreamProgram(t)
+	if _, err := e.UpstreamImage(testContext(t), program); err != nil {
+		t.Fatal(err)
+	}
+	lanes := []Lane{{Upstream: netip.MustParseAddrPort("192.0.2.1:80")}}
+	starts := map[string]func(context.Context) (func(context.Context) error, error){
+		"gateway": func(ctx context.Context) (func(context.Context) error, error) {
+			r, err := Start(ctx, Spec{Definition: d, Profile: "plain", Place: PlaceContainer, Engine: e, Network: n, Lanes: lanes})
+			if err != nil {
+				return nil, err
+			}
+			return r.Stop, nil
+		},
+		"upstream": func(ctx context.Context) (func(context.Context) error, error) {
+			u, err := e.Upstream(ctx, UpstreamSpec{Binary: program, Network: n})
+			if err != nil {
+				return nil, err
+			}
+			return u.Stop, nil
+		},
+		"network": func(ctx context.Context) (func(context.Context) error, error) {
+			n, err := e.Network(ctx)
+			if err != nil {
+				return nil, err
+			}
+			return n.Remove, nil
+		},
+	}
+	for kind, start := range starts {
+		t.Run(kind, func(t *testing.T) { interruptAtEveryStage(t, e, kind, start) })
+	}
+	networks, err := e.docker.NetworkList(testContext(t), client.NetworkListOptions{
+		Filters: make(client.Filters).Add("label", labelOwner+"="+e.owner.String())})
+	if err != nil || len(networks.Items) != 1 {
+		t.Errorf("%d networks are left, want the test's own one; %v", len(networks.Items), err)
+	}
+}
+
+func interruptAtEveryStage(t *testing.T, e *Engine, kind string, start func(context.Context) (func(context.Context) error, error)) {
+	interrupted := 0
+	for patience := time.Duration(0); patience <= 800*time.Millisecond; patience += 40 * time.Millisecond {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		r, err := Start(ctx, Spec{
-			Definition: d, Profile: "plain", Place: PlaceContainer, Engine: e, Network: n,
-			Lanes: []Lane{{Upstream: netip.MustParseAddrPort("192.0.2.1:80")}},
-		})
+		stop, err := start(ctx)
 		cancel()
-		if err == nil {
-			stopped(t, r.Stop)
-		} else if !errors.Is(err, context.DeadlineExceeded) {
+		switch {
+		case err == nil && kind == "network":
+			stopped(t, stop)
+		case err == nil:
+			if err := stop(ctx); err != nil { // although its context has ended
+				t.Error(err)
+			}
+		case errors.Is(err, context.DeadlineExceeded):
+			interrupted++
+		default:
 			t.Errorf("after %s: %v", patience, err)
 		}
-		assertNothingLeft(t, e)
+		assertNothingLeft(t, e, kind)
+	}
+	t.Logf("interrupted %d times", interrupted)
+	if interrupted == 0 {
+		t.Error("nothing was interrupted")
+	}
+}
+
+// Nobody is made to wait for a program in a container that does not print its version.
+func TestHangingVersionInContainer(t *testing.T) {
+	e := testEngine(t)
+	n := testNetwork(t, e)
+	u := testUpstream(t, e, n)
+	d := *definitions(t)["caddy"]
+	image, err := e.Image(testContext(t), &d, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Version.Args = []string{"respond", "--listen", ":7"} // serves until it is killed
+	began := time.Now()
+	_, err = Start(testContext(t), Spec{
+		Definition: &d, Profile: "plain", Lanes: containerLanes(u, 1), Place: PlaceContainer, Engine: e, Network: n, Image: image.Ref,
+	})
+	assertStartError(t, err, "respond --listen :7 did not print its version within 5 s")
+	if took := time.Since(began); took > commandTimeout+5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	assertNothingLeft(t, e, "gateway")
+}
+
+func TestContainersHaveReadableNames(t *testing.T) {
+	e := testEngine(t)
+	n := testNetwork(t, e)
+	u := testUpstream(t, e, n)
+	r, err := Start(testContext(t), Spec{Definition: definitions(t)["nginx"], Profile: "plain", Lanes: containerLanes(u, 1),
+		Place: PlaceContainer, Engine: e, Network: n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stopped(t, r.Stop)
+	ours := make(client.Filters).Add("label", labelOwner+"="+e.owner.String())
+	found, err := e.docker.ContainerList(testContext(t), client.ContainerListOptions{Filters: ours})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range found.Items {
+		want := map[string]string{"gateway": `^/gatefault-nginx-plain-[0-9a-f]{8}$`, "upstream": `^/gatefault-upstream-[0-9a-f]{8}$`}[c.Labels[labelProject]]
+		if !regexp.MustCompile(want).MatchString(c.Names[0]) {
+			t.Errorf("a container is called %q, want %s", c.Names[0], want)
+		}
+	}
+	if !regexp.MustCompile(`^gatefault-[0-9a-f]{8}$`).MatchString(n.Name) {
+		t.Errorf("the network is called %q", n.Name)
 	}
 }
 

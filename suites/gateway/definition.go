@@ -65,6 +65,8 @@ type VersionProbe struct {
 	Args []string `yaml:"args"`
 	// Match finds the version in the output, in its first group.
 	Match Regexp `yaml:"match"`
+	// Example is an output that Match matches, to show to people whose program prints something else.
+	Example string `yaml:"example"`
 	// Built, if given, finds in another output what the product was built with, where its behaviour depends on that. The
 	// version then reads VERSION+BUILT.
 	Built *VersionProbe `yaml:"built"`

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/distribution/reference"
 	"github.com/moby/moby/client"
 )
 
@@ -53,10 +54,44 @@ func (e *NoImageError) Unwrap() []error { return append([]error{ErrNoImage}, e.R
 // ErrNoImage is what every [NoImageError] wraps.
 var ErrNoImage = errors.New("no image")
 
+// ErrBadReference means that an image override is not of the form of one.
+var ErrBadReference = errors.New("not an image reference")
+
+// CheckReference tells whether an image override (see [Engine.Image]) has the form of one. An empty one is good. The error
+// wraps [ErrBadReference] and says what to write.
+func CheckReference(override string) error {
+	if suite, ok := strings.CutPrefix(override, debianOverride); ok {
+		return checkSuite(suite)
+	}
+	if override == "" {
+		return nil
+	}
+	if _, err := reference.ParseAnyReference(override); err != nil {
+		return fmt.Errorf("%q is %w: %w; write NAME, NAME:TAG or NAME@sha256:DIGEST, such as docker.io/library/nginx:1.30, or debian:SUITE",
+			override, ErrBadReference, err)
+	}
+	return nil
+}
+
+// checkSuite looks at what follows debian: in an override. Debian's own image goes by that name, too.
+func checkSuite(suite string) error {
+	if suiteName.MatchString(suite) {
+		return nil
+	}
+	advice := "write debian:trixie"
+	if image := "docker.io/library/" + debianOverride + suite; CheckReference(image) == nil {
+		advice += ", or " + image + " for the image"
+	}
+	return fmt.Errorf("%q is %w: %q is no Debian suite's name; %s", debianOverride+suite, ErrBadReference, suite, advice)
+}
+
 // Image finds an image for a gateway: a tag that is present; else the official image, pulled; else one built from Debian
 // packages. override names one way: a reference (used when present, else pulled) or debian:SUITE (built; a tag of an
-// earlier build is used again). The error is a [*NoImageError].
+// earlier build is used again). The error is a [*NoImageError] or wraps [ErrBadReference].
 func (e *Engine) Image(ctx context.Context, d *Definition, override string) (Image, error) {
+	if err := CheckReference(override); err != nil {
+		return Image{}, fmt.Errorf("image of %s: %w", d.Name, err)
+	}
 	var reasons []error
 	for _, step := range e.ladder(d, override) {
 		image, err := step(ctx)
@@ -143,9 +178,6 @@ func (e *Engine) orBuilt(d *Definition, suite string) rung {
 	return func(ctx context.Context) (Image, error) {
 		if len(d.Debian.Packages) == 0 {
 			return Image{}, fmt.Errorf("build from Debian packages: %s names no packages", d.Name)
-		}
-		if !suiteName.MatchString(suite) {
-			return Image{}, fmt.Errorf("build from Debian packages: %q is no suite; write debian:trixie", suite)
 		}
 		tag := debianTag(d, suite)
 		if image, err := e.local(tag)(ctx); err == nil {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/moby/moby/client"
 )
@@ -25,7 +23,9 @@ func TestLadderOrder(t *testing.T) {
 	_, err = e.Image(testContext(t), d, "127.0.0.1:1/mine:2")
 	assertNoImage(t, err, "pull 127.0.0.1:1/mine:2")
 	_, err = e.Image(testContext(t), d, "debian:no suite")
-	assertNoImage(t, err, `"no suite" is no suite`)
+	if !errors.Is(err, ErrBadReference) || errors.Is(err, ErrNoImage) {
+		t.Errorf("got %v, want ErrBadReference", err)
+	}
 	_, err = e.Image(testContext(t), d, "debian:nonesuch")
 	assertNoImage(t, err, "build from Debian packages of nonesuch")
 	assertNoScratch(t)
@@ -189,23 +189,19 @@ func TestNetworksSideBySide(t *testing.T) {
 	}
 }
 
-func TestNoEngineIsToldAtOnce(t *testing.T) {
-	if os.Getenv("GATEFAULT_TEST_NO_ENGINE") == "" {
-		// testcontainers remembers the first engine of a process, so another process has to look.
-		again := exec.Command(os.Args[0], "-test.run=^TestNoEngineIsToldAtOnce$", "-test.v")
-		again.Env = append(os.Environ(), "GATEFAULT_TEST_NO_ENGINE=1", "DOCKER_HOST=tcp://"+refusingAddress(t).String())
-		if text, err := again.CombinedOutput(); err != nil {
-			t.Errorf("%v: %s", err, text)
+func TestCheckReference(t *testing.T) {
+	good := []string{"", "debian:trixie", "nginx", "nginx:1.30", "docker.io/library/nginx:1.30", "127.0.0.1:5000/a/b:c",
+		"nginx@sha256:" + strings.Repeat("0a", 32), "sha256:" + strings.Repeat("0a", 32), "475833487b89"}
+	for _, override := range good {
+		if err := CheckReference(override); err != nil {
+			t.Errorf("%q: %v", override, err)
 		}
-		return
 	}
-	began := time.Now()
-	_, err := Connect(context.Background(), nil)
-	if !errors.Is(err, ErrNoEngine) {
-		t.Errorf("got %v, want ErrNoEngine", err)
-	}
-	t.Logf("%v, after %s", err, time.Since(began))
-	if time.Since(began) > connectTimeout {
-		t.Error("it took too long")
+	for _, override := range []string{"bad ref!!", "nginx:", "NGINX", "debian:", "debian:12", "debian:no suite", " "} {
+		err := CheckReference(override)
+		if !errors.Is(err, ErrBadReference) {
+			t.Errorf("%q: got %v, want ErrBadReference", override, err)
+		}
+		t.Log(err)
 	}
 }

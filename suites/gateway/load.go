@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -87,6 +88,8 @@ func lineOf(text []byte, key string) int {
 	return 0
 }
 
+var plainName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*$`)
+
 func (d *Definition) problems() []problem {
 	var found []problem
 	check := func(ok bool, key, format string, args ...any) {
@@ -99,6 +102,9 @@ func (d *Definition) problems() []problem {
 	check(d.Ready == ReadyTCP || d.Ready == ReadyHTTP, "ready", "must be tcp or http, not %q", d.Ready)
 	check(d.Lane.Regexp != nil && d.Lane.SubexpIndex("lane") > 0, "lane", "must be a regular expression with a group named lane")
 	check(len(d.Profiles) > 0, "profiles", "are missing")
+	for name := range d.Profiles {
+		check(plainName.MatchString(name), "profiles", "%q must be of lower-case letters, digits and dashes: it becomes part of a container's name", name)
+	}
 	for _, c := range d.Capabilities {
 		check(slices.Contains(capabilities(), c), "capabilities", "%q is unknown; known: %v", c, capabilities())
 	}
@@ -111,6 +117,13 @@ func (d *Definition) problems() []problem {
 	check(len(d.Check) > 0, "check", "is missing")
 	check(len(d.Version.Args) > 0 && d.Version.Match.Regexp != nil && d.Version.Match.NumSubexp() == 1,
 		"version", "needs args and a match with one group")
+	for probe := &d.Version; probe != nil; probe = probe.Built {
+		check(probe.Match.Regexp == nil || probe.Match.MatchString(probe.Example), "version", "needs an example that %s matches", probe.Match)
+	}
+	for _, ref := range d.Images {
+		err := CheckReference(ref)
+		check(err == nil, "images", "%w", err)
+	}
 	complete := d.Debian.Suite != "" && d.Debian.Binary != ""
 	check(len(d.Debian.Packages) == 0 || complete, "debian", "needs suite, packages and binary")
 	return found

@@ -31,6 +31,7 @@ binaries: [good]
 version:
   args: [-v]
   match: 'good (\S+)'
+  example: good 1.0
 config: good.conf
 check: [-t, "{{.Config}}"]
 run: [-f, "{{.Config}}"]
@@ -57,16 +58,19 @@ func TestLoadIsStrictAndTellsFileAndLine(t *testing.T) {
 		"wrong type":         {"binaries: [good]", "binaries: {a: b}", "", `good/gateway.yaml:3: `},
 		"broken YAML":        {"title: Good", "title: [", "", `good/gateway.yaml:`},
 		"bad expression":     {`'good (\S+)'`, `'good ('`, "", `good/gateway.yaml:6: `},
-		"no lane group":      {`(?P<lane>\d+)`, `(\d+)`, "", `good/gateway.yaml:11: lane: `},
-		"bad readiness":      {"ready: tcp", "ready: udp", "", `good/gateway.yaml:10: ready: must be tcp or http, not "udp"`},
+		"bad example":        {"good 1.0", "bad 1.0", "", `good/gateway.yaml:4: version: needs an example that good (\S+) matches`},
+		"bad image":          {"example.org/good:1", "bad image", "", `good/gateway.yaml:2: images: "bad image" is not an image reference`},
+		"bad profile name":   {"plain: the only one", "plain: the only one\n  a b: two", "", `good/gateway.yaml:13: profiles: "a b" must be of`},
+		"no lane group":      {`(?P<lane>\d+)`, `(\d+)`, "", `good/gateway.yaml:12: lane: `},
+		"bad readiness":      {"ready: tcp", "ready: udp", "", `good/gateway.yaml:11: ready: must be tcp or http, not "udp"`},
 		"missing title":      {"title: Good\n", "", "", `good/gateway.yaml: title: is missing`},
-		"unknown capability": {"ready: tcp", "capabilities: [fly]\nready: tcp", "", `good/gateway.yaml:10: capabilities: "fly" is unknown; known: [pool]`},
-		"unknown field":      {"{{.Config}}\"]\nrun", "{{.Confg}}\"]\nrun", "", `good/gateway.yaml:8: check: `},
+		"unknown capability": {"ready: tcp", "capabilities: [fly]\nready: tcp", "", `good/gateway.yaml:11: capabilities: "fly" is unknown; known: [pool]`},
+		"unknown field":      {"{{.Config}}\"]\nrun", "{{.Confg}}\"]\nrun", "", `good/gateway.yaml:9: check: `},
 		"profile template":   {"", "", "a\n{{.Nothing}}", `good/plain.tmpl:2`},
 		"profile syntax":     {"", "", "a\n{{if}}", `good/plain.tmpl:2`},
-		"no template":        {"plain: the only one", "plain: one\n  other: two", "", `good/gateway.yaml:12: profiles: profile other has no template`},
+		"no template":        {"plain: the only one", "plain: one\n  other: two", "", `good/gateway.yaml:13: profiles: profile other has no template`},
 		"orphan":             {"plain: the only one", "other: two", "", `plain.tmpl belongs to no profile`},
-		"half debian":        {"ready: tcp", "debian: {packages: [good]}\nready: tcp", "", `good/gateway.yaml:10: debian: needs suite, packages and binary`},
+		"half debian":        {"ready: tcp", "debian: {packages: [good]}\nready: tcp", "", `good/gateway.yaml:11: debian: needs suite, packages and binary`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			profile := c.profile

@@ -129,19 +129,12 @@ func localCommand(spec Spec, binary, scratch string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-func awaitLocal(ctx context.Context, r *Running, binary string, child *process) error {
+func awaitLocal(ctx context.Context, r *Running, binary string, child *process) (err error) {
 	d := r.spec.Definition
-	version, err := d.askVersion(func(args []string) ([]byte, error) {
-		out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w: %s", binary, err, lastLines(string(out), logTail))
-		}
-		return out, nil
-	})
+	r.version, err = d.askVersion(ctx, binary, localRunner(binary))
 	if err != nil {
 		return err
 	}
-	r.version = version
 	if err := awaitReady(ctx, d.Ready, r.lanes, child.exited); err != nil {
 		return err
 	}
@@ -153,7 +146,8 @@ func awaitLocal(ctx context.Context, r *Running, binary string, child *process) 
 	}
 }
 
-// CheckConfig runs the product's own check of a profile's configuration and returns its complaint as an error.
+// CheckConfig runs the product's own check of a profile's configuration and returns its complaint as an error. The check
+// has 5 s.
 func CheckConfig(ctx context.Context, spec Spec) (err error) {
 	if err := spec.validate(); err != nil {
 		return err
@@ -178,10 +172,16 @@ func CheckConfig(ctx context.Context, spec Spec) (err error) {
 	if err != nil {
 		return err
 	}
-	check := exec.CommandContext(ctx, binary, args...)
+	check := exec.Command(binary, args...)
 	check.Dir, check.Env = cmd.Dir, cmd.Env
-	if out, err := check.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s refuses its configuration: %w: %s", spec.Definition.Name, err, lastLines(string(out), logTail))
+	answer, err := within(ctx, binary+" did not check its configuration", func(ctx context.Context) (said, error) {
+		return runCommand(ctx, check)
+	})
+	switch {
+	case err != nil:
+		return err
+	case answer.ended != "":
+		return fmt.Errorf("%s refuses its configuration: %s: %s", spec.Definition.Name, answer.ended, lastLines(answer.text, logTail))
 	}
 	return nil
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
-	tcnetwork "github.com/testcontainers/testcontainers-go/network"
 )
 
 // Networks are cut from this private range, 29 addresses each. Docker's own pools hold about 30 networks of /16 or /20,
@@ -65,12 +64,16 @@ func (e *Engine) Network(ctx context.Context) (*Network, error) {
 func (e *Engine) createNetwork(ctx context.Context, subnet netip.Prefix) (*Network, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
 	defer cancel()
-	made, err := tcnetwork.New(ctx, tcnetwork.WithLabels(e.labels("network")),
-		tcnetwork.WithIPAM(&network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}}))
+	n := &Network{Name: uniqueName(), Subnet: subnet, engine: e}
+	made, err := e.docker.NetworkCreate(ctx, n.Name, client.NetworkCreateOptions{
+		Driver: "bridge", Labels: e.labels("network"),
+		IPAM: &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}},
+	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, e.undo(ctx, e.removeNetwork, n.Name))
 	}
-	return &Network{Name: made.Name, Subnet: subnet, id: made.ID, engine: e}, nil
+	n.id = made.ID
+	return n, nil
 }
 
 // Remove removes the network. Its containers must be gone.

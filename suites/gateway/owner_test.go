@@ -72,7 +72,7 @@ func TestSweep(t *testing.T) {
 // leaveBehind makes a network with a container in the name of a process that has ended.
 func leaveBehind(t *testing.T, e *Engine) *Network {
 	t.Helper()
-	dead := &Engine{docker: e.docker, owner: e.owner, progress: e.progress}
+	dead := newEngine(e.docker, e.owner, e.progress)
 	dead.owner.Pid = deadProcess(t)
 	n, err := dead.Network(testContext(t))
 	if err != nil {

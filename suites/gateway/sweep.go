@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
 )
 
@@ -36,31 +37,56 @@ func (e *Engine) sweep(ctx context.Context, doomed func(owner) bool) (Swept, err
 	containers, err := e.docker.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: ours})
 	failures = append(failures, err)
 	for _, c := range containers.Items {
-		if o, ok := parseOwner(c.Labels[labelOwner]); !ok || !doomed(o) {
-			continue
+		if o, ok := parseOwner(c.Labels[labelOwner]); ok && doomed(o) {
+			failures = append(failures, counted(&swept.Containers, e.removeContainer(ctx, c.ID)))
 		}
-		failures = append(failures, e.removeContainer(ctx, c.ID))
-		swept.Containers++
 	}
 	networks, err := e.docker.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
 	failures = append(failures, err)
 	for _, n := range networks.Items {
-		if o, ok := parseOwner(n.Labels[labelOwner]); !ok || !doomed(o) {
-			continue
+		if o, ok := parseOwner(n.Labels[labelOwner]); ok && doomed(o) {
+			failures = append(failures, counted(&swept.Networks, e.removeNetwork(ctx, n.ID)))
 		}
-		failures = append(failures, e.removeNetwork(ctx, n.ID))
-		swept.Networks++
 	}
 	return swept, errors.Join(failures...)
+}
+
+// counted counts a removal that succeeded.
+func counted(count *int, err error) error {
+	if err == nil {
+		*count++
+	}
+	return err
 }
 
 // removeContainer kills and removes at once: nothing in our containers is worth a grace period.
 func (e *Engine) removeContainer(ctx context.Context, id string) error {
 	_, err := e.docker.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if errdefs.IsConflict(err) {
+		err = e.awaitRemoval(ctx, id, err)
+	}
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("remove container: %w", err)
 	}
 	return nil
+}
+
+// awaitRemoval waits for the end of a removal that somebody else has begun; conflict is what the engine said then.
+func (e *Engine) awaitRemoval(ctx context.Context, id string, conflict error) error {
+	found, err := e.docker.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	switch {
+	case err != nil:
+		return err
+	case found.Container.State == nil || found.Container.State.Status != container.StateRemoving:
+		return conflict
+	}
+	waiting := e.docker.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionRemoved})
+	select {
+	case <-waiting.Result:
+		return nil
+	case err := <-waiting.Error:
+		return err
+	}
 }
 
 func (e *Engine) removeNetwork(ctx context.Context, id string) error {

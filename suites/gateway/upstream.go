@@ -89,13 +89,14 @@ func (e *Engine) Upstream(ctx context.Context, spec UpstreamSpec) (*Upstream, er
 		}
 	}
 	if err := ready(ctx); err != nil {
-		return nil, errors.Join(startError("upstream", logs, err), box.removeAnyway(ctx))
+		return nil, errors.Join(startError("upstream", logs, err), box.remove(ctx))
 	}
 	return u, nil
 }
 
 func (e *Engine) upstreamRequest(spec UpstreamSpec, tag string) testcontainers.ContainerRequest {
 	req := testcontainers.ContainerRequest{
+		Name:  uniqueName("upstream"),
 		Image: tag, Cmd: spec.Args, Labels: e.labels("upstream"), Env: map[string]string{tokenVariable: spec.Token},
 		ConfigModifier: func(c *container.Config) {
 			c.User = "0:0"

@@ -4,6 +4,7 @@ package report
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/run"
@@ -22,7 +23,7 @@ func look(v run.Verdict) appearance {
 	case run.Deviates:
 		return appearance{"~", yellow, "deviates, as this version is known to"}
 	case run.Drifted:
-		return appearance{"✗", red, "drifted: neither of the two"}
+		return appearance{"✗", red, "drifted: neither the standard nor known"}
 	case run.NotInjected:
 		return appearance{"?", magenta, "not injected: nothing proves that the fault fired"}
 	case run.Unsupported:
@@ -47,6 +48,22 @@ func Short(o scenarios.Outcome) string {
 	return o.String()
 }
 
+// NotFinished begins the reason of a cell that the end of the run cut off; what ended the run follows. The verdict of such
+// a cell is [run.Error].
+const NotFinished = "not finished: "
+
+// Word is the verdict in one word; a cell that the end of the run cut off is unfinished.
+func Word(r *run.Result) string {
+	if unfinished(r) {
+		return "unfinished"
+	}
+	return string(r.Verdict)
+}
+
+func unfinished(r *run.Result) bool {
+	return r.Verdict == run.Error && strings.HasPrefix(r.Reason, NotFinished)
+}
+
 // Cell is a result as a table shows it, the mark left out.
 func Cell(r *run.Result) string {
 	switch r.Verdict {
@@ -55,7 +72,7 @@ func Cell(r *run.Result) string {
 	case run.NotInjected:
 		return "not injected"
 	case run.Error:
-		return "error"
+		return Word(r)
 	}
 	switch {
 	case r.Failures != nil:
@@ -66,15 +83,37 @@ func Cell(r *run.Result) string {
 	return Short(r.Observed)
 }
 
-// Repeat gives the command that runs one cell alone.
-type Repeat func(*run.Result) string
+// Repeat gives the command that runs these cells alone; there is at least one.
+type Repeat func(...*run.Result) string
 
 // or gives the plain command if nothing else is said.
 func (f Repeat) or() Repeat {
 	if f != nil {
 		return f
 	}
-	return func(r *run.Result) string { return fmt.Sprintf("gatefault run -g %s -s %s", r.Gateway.Name, r.ID) }
+	return func(cells ...*run.Result) string {
+		return fmt.Sprintf("gatefault run -g %s -s %s", strings.Join(Gateways(cells), ","), strings.Join(IDs(cells), ","))
+	}
+}
+
+// Gateways names the gateways of cells, each once.
+func Gateways(cells []*run.Result) []string {
+	return distinct(cells, func(r *run.Result) string { return r.Gateway.Name })
+}
+
+// IDs names the scenarios of cells, each once.
+func IDs(cells []*run.Result) []string {
+	return distinct(cells, func(r *run.Result) string { return r.ID })
+}
+
+func distinct(cells []*run.Result, name func(*run.Result) string) []string {
+	var out []string
+	for _, r := range cells {
+		if n := name(r); !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
 }
 
 // column is one gateway of the table, whatever its profiles.

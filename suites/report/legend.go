@@ -18,7 +18,7 @@ func (t *terminal) legend() {
 	}
 	for _, word := range words() {
 		if slices.ContainsFunc(t.report.Results, word.used) {
-			t.printf("%-10s %s\n", word.text, word.meaning)
+			t.printf("%s\n", Wrap(word.meaning, t.width(), fmt.Sprintf("%-10s ", word.text), strings.Repeat(" ", 11)))
 		}
 	}
 	t.printf("\n")
@@ -32,16 +32,17 @@ type word struct {
 
 func words() []word {
 	return []word{
-		{"502", "status made by the gateway itself", ofKind(scenarios.Made)},
-		{"503^", "answer of the upstream, passed through", ofKind(scenarios.Passed)},
-		{"200 cut", "incomplete, and the client can tell", ofKind(scenarios.Truncated)},
-		{"200 SILENT", "incomplete, but it looks complete", ofKind(scenarios.Silent)},
+		{"N", "status made by the gateway itself", ofKind(scenarios.Made)},
+		{"N^", "answer of the upstream, passed through", ofKind(scenarios.Passed)},
+		{"N cut", "incomplete, and the client can tell", ofKind(scenarios.Truncated)},
+		{"N SILENT", "incomplete, but it looks complete", ofKind(scenarios.Silent)},
 		{"closed", "no byte came, the connection was closed", ofKind(scenarios.Closed)},
 		{"reset", "no byte came, the connection was reset", ofKind(scenarios.Reset)},
 		{"raw", "bytes that are not HTTP", ofKind(scenarios.Raw)},
 		{"hang", "no answer, or no end of it, while the client waited", ofKind(scenarios.Hang)},
-		{"x4", "the gateway went to the upstream four times", func(r *run.Result) bool { return judged(r) && r.Attempts > 1 && r.Failures == nil }},
-		{"40%", "share of the requests that failed, and how", func(r *run.Result) bool { return judged(r) && r.Failures != nil }},
+		{"xN", "the gateway went to the upstream N times", func(r *run.Result) bool { return judged(r) && r.Attempts > 1 && r.Failures == nil }},
+		{"N%", "share of the requests that failed, and how", func(r *run.Result) bool { return judged(r) && r.Failures != nil }},
+		{"unfinished", "the run ended before the cell did", unfinished},
 	}
 }
 
@@ -67,30 +68,28 @@ func (t *terminal) recovery() {
 		}
 	}
 	if len(slow) > 0 {
-		t.printf("Slow to recover after the fault was gone: %s\n\n", strings.Join(slow, ", "))
+		t.printf("%s\n\n", t.wrap("Slow to recover after the fault was gone: "+strings.Join(slow, ", ")))
 	}
 }
 
-// attention lists every cell that is not as expected, with its reason and how to run it alone. Cells of one gateway
-// that share verdict and reason, such as an image that cannot be had, are told of once.
+// attention lists every cell that is not as expected, with its reason and how to run it alone. Cells that share verdict
+// and reason, such as those of an image that cannot be had, are told of once.
 func (t *terminal) attention() {
 	for _, v := range []run.Verdict{run.Drifted, run.NotInjected, run.Error, run.Unsupported} {
 		for _, g := range t.alike(v) {
-			t.one(v, g)
+			t.group(v, g)
 		}
 	}
 }
 
-// alike groups the cells of a verdict by gateway and reason.
+// alike groups the cells of a verdict by reason.
 func (t *terminal) alike(v run.Verdict) [][]*run.Result {
 	var out [][]*run.Result
 	for _, r := range t.report.Results {
 		if r.Verdict != v {
 			continue
 		}
-		i := slices.IndexFunc(out, func(g []*run.Result) bool {
-			return g[0].Gateway.Name == r.Gateway.Name && g[0].Reason == r.Reason
-		})
+		i := slices.IndexFunc(out, func(g []*run.Result) bool { return g[0].Reason == r.Reason })
 		if i < 0 {
 			i = len(out)
 			out = append(out, nil)
@@ -100,20 +99,42 @@ func (t *terminal) alike(v run.Verdict) [][]*run.Result {
 	return out
 }
 
-func (t *terminal) one(v run.Verdict, same []*run.Result) {
-	r := same[0]
-	what := r.ID
+// group tells of cells with the same reason. Only the reason's first line is wrapped: the later ones are somebody else's,
+// such as a gateway's own log.
+func (t *terminal) group(v run.Verdict, same []*run.Result) {
+	head := Mark(v) + " " + string(v)
+	who := same[0].Gateway.Name + " " + same[0].ID
 	if len(same) > 1 {
-		what = cells(len(same))
+		who = cells(len(same))
 	}
-	t.printf("%s %s %s: %s\n", t.paint(look(v).colour, Mark(v)+" "+string(v)), r.Gateway.Name, what, indent(r.Reason))
+	reason, log, _ := strings.Cut(strings.TrimRight(same[0].Reason, "\n"), "\n")
+	text := t.wrap(head + " " + who + ": " + reason)
+	t.printf("%s%s\n", t.paint(look(v).colour, head), strings.TrimPrefix(text, head))
+	if log != "" {
+		t.printf("%s%s\n", later, strings.ReplaceAll(log, "\n", "\n"+later))
+	}
+	if len(same) > 1 {
+		t.members(same)
+	}
 	if v != run.Unsupported {
-		t.printf("    %s\n", t.opts.Repeat(r))
+		t.printf("%s%s\n", later, t.opts.Repeat(same...))
 	}
 	t.printf("\n")
 }
 
-// indent sets the later lines of a reason, such as a gateway's own log, below its first.
-func indent(text string) string {
-	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ")
+// members lists cells; gateways that have the same scenarios share a line.
+func (t *terminal) members(same []*run.Result) {
+	var ids []string
+	gateways := map[string][]string{}
+	for _, name := range Gateways(same) {
+		own := slices.DeleteFunc(slices.Clone(same), func(r *run.Result) bool { return r.Gateway.Name != name })
+		list := strings.Join(IDs(own), ", ")
+		if !slices.Contains(ids, list) {
+			ids = append(ids, list)
+		}
+		gateways[list] = append(gateways[list], name)
+	}
+	for _, list := range ids {
+		t.printf("%s\n", Wrap(strings.Join(gateways[list], ", ")+": "+list, t.width(), later, later+later))
+	}
 }

@@ -102,9 +102,9 @@ func sample() *run.Report {
 
 func TestTerminal(t *testing.T) {
 	for name, o := range map[string]report.TerminalOptions{
-		"pipe.txt":   {},
+		"pipe.txt":   {Whole: true},
 		"narrow.txt": {Width: 60},
-		"colour.txt": {Width: 120, Colour: true, Repeat: func(r *run.Result) string { return "repeat " + r.ID }},
+		"colour.txt": {Width: 120, Colour: true, Repeat: func(r ...*run.Result) string { return "repeat " + strings.Join(report.IDs(r), " ") }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
@@ -113,6 +113,51 @@ func TestTerminal(t *testing.T) {
 			}
 			golden(t, name, out.Bytes())
 		})
+	}
+}
+
+// Cells with the same reason are told of once, with the cells and a command that covers them all.
+func TestCellsWithOneReasonAreToldOfTogether(t *testing.T) {
+	r := sample()
+	for _, g := range []run.Gateway{nginx, haproxy} {
+		r.Results = append(r.Results, &run.Result{ID: "tcp.drop-syn", Cause: "firewall", Gateway: g, Verdict: run.Unsupported, Reason: "no firewall"},
+			&run.Result{ID: "head.slow", Cause: "timeout", Gateway: g, Verdict: run.Error, Reason: report.NotFinished + "interrupted"})
+	}
+	var out bytes.Buffer
+	if err := report.Terminal(&out, r, report.TerminalOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"- unsupported 2 cells: no firewall\n    nginx, haproxy: tcp.drop-syn\n\n",
+		"! error 2 cells: not finished: interrupted\n    nginx, haproxy: head.slow\n    gatefault run -g nginx,haproxy -s head.slow\n",
+		"unfinished the run ended before the cell did\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+}
+
+// No explanation is wider than the terminal; commands and other programs' own lines are left as they are.
+func TestReasonsKeepToTheWidth(t *testing.T) {
+	var out bytes.Buffer
+	if err := report.Terminal(&out, sample(), report.TerminalOptions{Width: 60, Whole: true}); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if text := strings.TrimRight(line, "\n"); len([]rune(text)) > 60 && !strings.Contains(text, "(plain") && !strings.Contains(text, "12 cells") {
+			t.Errorf("%q", text)
+		}
+	}
+}
+
+func TestOnlyAWholeRunIsHeldToItsBar(t *testing.T) {
+	timing := run.Timing{Total: 40e9, LongestCell: 6e9, SlowestStart: 2e9}
+	if got, want := report.Timing(timing, false), "took 40.0 s: longest parallel cell 6.0 s, slowest start 2.0 s, exclusive cells 0.0 s"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got := report.Timing(timing, true); !strings.Contains(got, "over the bar of 10.0 s") {
+		t.Errorf("got %q", got)
 	}
 }
 

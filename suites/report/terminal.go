@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -13,11 +14,14 @@ import (
 
 // TerminalOptions say how the table looks.
 type TerminalOptions struct {
-	// Width is the terminal's, in columns; 0 means no limit, as in a pipe. A table that is wider is split by gateways.
+	// Width is the terminal's, in columns. A table that is wider is split by gateways, and text is wrapped. 0 means a pipe:
+	// tables have no limit and explanations are wrapped at [PlainWidth].
 	Width  int
 	Colour bool
-	// Repeat gives the command that runs one cell alone; default: gatefault run with the cell's filters.
+	// Repeat gives the command that runs cells alone; default: gatefault run with the cells' filters.
 	Repeat Repeat
+	// Whole says that every built-in scenario was to run on every gateway: only such a run is held to its bar.
+	Whole bool
 }
 
 // Colours are the parameters of the terminal's SGR sequence (ECMA-48 §8.3.117).
@@ -73,6 +77,14 @@ func Paint(on bool, colour, text string) string {
 func PaintVerdict(on bool, v run.Verdict, text string) string { return Paint(on, look(v).colour, text) }
 
 const gap = "  "
+
+// later indents what belongs to the line above.
+const later = "    "
+
+func (t *terminal) width() int { return cmp.Or(t.opts.Width, PlainWidth) }
+
+// wrap fits a text to the width.
+func (t *terminal) wrap(text string) string { return Wrap(text, t.width(), "", later) }
 
 // tables prints as many tables below each other as the width demands.
 func (t *terminal) tables() {
@@ -188,7 +200,11 @@ func (t *terminal) summary() {
 			counts = append(counts, t.paint(look(v).colour, fmt.Sprintf("%s %d %s", Mark(v), n, v)))
 		}
 	}
-	t.printf("%s: %s\n%s\n", cells(len(t.report.Results)), strings.Join(counts, ", "), Timing(t.report.Timing))
+	took := Timing(t.report.Timing, t.opts.Whole)
+	if t.opts.Width > 0 {
+		took = t.wrap(took)
+	}
+	t.printf("%s: %s\n%s\n", cells(len(t.report.Results)), strings.Join(counts, ", "), took)
 }
 
 func cells(n int) string {
@@ -198,18 +214,23 @@ func cells(n int) string {
 	return fmt.Sprintf("%d cells", n)
 }
 
-// Timing says how long a run took, what that is held to and where the time went. Getting images is not counted.
-func Timing(t run.Timing) string {
+// Timing says how long a run took and where the time went; a whole run is held to its bar. Getting images is not counted.
+func Timing(t run.Timing, whole bool) string {
+	text := "took " + seconds(t.Total)
+	if t.Images >= time.Second {
+		text += fmt.Sprintf(" (%s of it for getting images, not counted)", seconds(t.Images))
+	}
+	parts := fmt.Sprintf("longest parallel cell %s, slowest start %s, exclusive cells %s",
+		seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Exclusive))
+	if !whole {
+		return text + ": " + parts
+	}
 	verdict := "within"
-	if t.Total-t.Images > t.Bar() {
+	if !t.WithinBar() {
 		verdict = "over"
 	}
-	images := ""
-	if t.Images >= time.Second {
-		images = fmt.Sprintf(" (%s of it for getting images, not counted)", seconds(t.Images))
-	}
-	return fmt.Sprintf("took %s%s, %s the bar of %s = 1.25 x (longest parallel cell %s + slowest start %s) + exclusive cells %s",
-		seconds(t.Total), images, verdict, seconds(t.Bar()), seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Exclusive))
+	return fmt.Sprintf("%s, %s the bar of %s = 1.25 x (longest parallel cell %s + slowest start %s) + exclusive cells %s",
+		text, verdict, seconds(t.Bar()), seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Exclusive))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/gatefault/gatefault/docker"
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
@@ -146,6 +148,7 @@ func TestUnknownDeviationDrifts(t *testing.T) {
 }
 
 func TestLocalRunOfTheEmbeddedGateway(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"healthy", "tcp.refuse", "app.503", "conn.race", "process.crash", "tcp.drop-syn", "process.oom"}}))
 	want := map[string]string{
 		"healthy": "standard 200 passed", "tcp.refuse": "unsupported ", "app.503": "standard 503 passed",
@@ -163,6 +166,7 @@ func TestLocalRunOfTheEmbeddedGateway(t *testing.T) {
 }
 
 func TestCancelEndsSoon(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"body.stall"}}))
 	ctx, cancel := context.WithCancel(t.Context())
 	began := time.Now()

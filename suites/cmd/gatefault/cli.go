@@ -17,15 +17,16 @@ const (
 	exitDrifted     = 1   // cells drifted
 	exitUsage       = 2   // the user's mistake
 	exitHarness     = 3   // gatefault or the machine failed, or a fault was not injected
-	exitIdle        = 4   // a requested gateway ran no cell
+	exitIdle        = 4   // a requested gateway ran no cell, or no cell at all got a verdict
 	exitInterrupted = 130 // Ctrl-C
+	exitPipe        = 141 // nobody reads the output any more: 128 + SIGPIPE, as shells tell it of other programs
 )
 
 const about = `Break the upstream on command. See what your gateway says. Know whether it said it right.
 
 Exit codes: 0 as expected; 1 cells drifted; 2 wrong usage, nothing was run; 3 the harness failed or a fault was not
-injected; 4 a requested gateway ran no cell; 130 interrupted. When a run earns several of 1, 3 and 4, the highest
-counts: a table with a gap proves less than one with a difference.`
+injected; 4 a requested gateway ran no cell, or not one cell got a verdict; 130 interrupted. When a run earns several of
+1, 3 and 4, the highest counts: a table with a gap proves less than one with a difference.`
 
 // grammar is the command line.
 type grammar struct {
@@ -64,10 +65,10 @@ func usagef(format string, args ...any) error { return usage(fmt.Errorf(format, 
 
 // Main runs one command and gives its exit code. It reads nothing of the process but what is passed in; gateways and
 // Docker read their own variables.
-func Main(args, env []string, stdout, stderr io.Writer) int {
-	a := newApp(env, stdout, stderr)
-	ctx, stop := interruptible()
+func Main(args, env []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	ctx, cancel, stop := interruptible()
 	defer stop()
+	a := newApp(env, stdin, stdout, stderr, cancel)
 	return a.exitCode(ctx, a.dispatch(ctx, args))
 }
 
@@ -123,6 +124,8 @@ func (a *app) exitCode(ctx context.Context, err error) int {
 	var f *failure
 	var unknown *fault.UnknownError
 	switch {
+	case errors.Is(context.Cause(ctx), errPipe):
+		return exitPipe
 	case err == nil:
 		return exitOK
 	case errors.As(err, &f) && f.err == nil:

@@ -3,20 +3,28 @@ package main
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/upstream/control"
 	"github.com/gatefault/gatefault/upstream/fault"
+	"github.com/gatefault/gatefault/upstream/wire"
 )
 
 type faultsCmd struct {
 	Name string `arg:"" optional:"" help:"Explain this fault."`
-	JSON bool   `name:"json" help:"Print JSON."`
+	JSON bool   `name:"json" xor:"form" help:"Print JSON."`
+
+	Verbs bool `xor:"form" help:"List the verbs of a wire script, which inject --script takes."`
 }
 
 func (c *faultsCmd) Run(a *app) error {
-	if c.Name == "" {
+	switch {
+	case c.Verbs && c.Name != "":
+		return usagef("--verbs lists the verbs of all scripts; leave out %s", c.Name)
+	case c.Verbs:
+		a.printf("%s\n", strings.Join(wire.Usage(), "\n"))
+		return nil
+	case c.Name == "":
 		return a.listFaults(c.JSON)
 	}
 	f, err := fault.Find(c.Name)
@@ -45,12 +53,16 @@ func (a *app) listFaults(asJSON bool) error {
 		}
 		return a.printJSON(list)
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "FAULT\tPARAMETERS\tTHE UPSTREAM ...")
+	rows := [][]string{{"FAULT", "THE UPSTREAM ... (parameters with their defaults)"}}
 	for _, f := range fault.All() {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, strings.Join(assignments(f), " "), f.Doc)
+		text := f.Doc
+		if len(f.Params) > 0 {
+			text += " (" + strings.Join(assignments(f), " ") + ")"
+		}
+		rows = append(rows, []string{f.Name, text})
 	}
-	return w.Flush()
+	a.table(rows)
+	return nil
 }
 
 // assignments gives the parameters as inject takes them, with their defaults.
@@ -67,7 +79,7 @@ func (a *app) explainFault(f *fault.Fault) error {
 	if err != nil {
 		return err
 	}
-	a.printf("%s\n%s\n", f.Name, wrap("The upstream "+f.Doc+".", "  "))
+	a.printf("%s\n%s\n", f.Name, a.wrap("The upstream "+f.Doc+".", "  "))
 	a.section("Acts", levelText(f.Level))
 	a.section("Evidence that it fired", evidenceText(f.Evidence))
 	var needs, params []string
@@ -82,8 +94,8 @@ func (a *app) explainFault(f *fault.Fault) error {
 	if f.Script != "" {
 		a.block("Script", strings.Split(f.Script, "\n")...)
 	}
-	a.block("Example", strings.Join(append([]string{"gatefault inject app", f.Name}, assignments(f)...), " "))
-	a.block("Scenarios that use it", used...)
+	a.block("Example", append(stageOf(f), strings.Join(append([]string{"gatefault inject app", f.Name}, assignments(f)...), " "))...)
+	a.bullets("Scenarios that use it", used...)
 	return nil
 }
 
@@ -100,6 +112,21 @@ func scenariosOf(f *fault.Fault) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// stageOf says what to start so that an endpoint can do the fault.
+func stageOf(f *fault.Fault) []string {
+	serve := "gatefault upstream --listen app=127.0.0.1:8080"
+	if f.Needing(fault.Process) {
+		serve += " --kind process"
+	}
+	switch {
+	case f.Needing(fault.Memory):
+		return []string{"# in a container with a limit, such as docker run --memory 64m:", serve}
+	case f.Needing(fault.NetAdmin):
+		return []string{"# in a container with --cap-add NET_ADMIN, or in a network namespace of its own:", serve + " --own-netns"}
+	}
+	return []string{serve}
 }
 
 func levelText(l fault.Level) string {

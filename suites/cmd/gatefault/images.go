@@ -12,8 +12,8 @@ import (
 )
 
 type imagesCmd struct {
-	Gateway []string `short:"g" placeholder:"NAME" help:"Only these gateways, by name or pattern."`
-	Image   []string `placeholder:"NAME=REF" help:"Image of a gateway; NAME=debian:SUITE builds it from that suite's packages."`
+	Gateway words `short:"g" placeholder:"NAME" help:"Only these gateways, by name or pattern."`
+	Image   words `placeholder:"NAME=REF" help:"Image of a gateway; NAME=debian:SUITE builds it from that suite's packages."`
 }
 
 func (c *imagesCmd) Run(ctx context.Context, a *app) error {
@@ -51,7 +51,7 @@ func (a *app) withEngine(ctx context.Context, f func(*gateway.Engine, func(strin
 	}
 	e, err := gateway.Connect(ctx, func(name, message string) { say("%s: %s", name, message) })
 	if err != nil {
-		return err
+		return plainEngine(err)
 	}
 	return errors.Join(f(e, say), e.Close())
 }
@@ -96,6 +96,10 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 	p, err := c.sweep(ctx, a)
 	if err != nil && !errors.Is(err, gateway.ErrNoEngine) {
 		return fmt.Errorf("sweep: %w", err)
+	}
+	if err != nil {
+		a.printf("removed folders: %d\nDocker was not asked: %v\n", folders.Folders, err)
+		return nil
 	}
 	a.printf("removed containers: %d, networks: %d, images: %d, folders: %d\n", p.containers, p.networks, p.images, folders.Folders)
 	return nil

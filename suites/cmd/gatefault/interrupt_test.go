@@ -28,17 +28,24 @@ type program struct {
 	lines  chan string
 }
 
-func start(t *testing.T, args ...string) *program {
+// self is this test's program as gatefault.
+func self(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
+	file, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &program{Cmd: exec.Command(self, args...), lines: make(chan string, 1000)}
-	p.Args[0] = "gatefault"
-	p.Env = append(os.Environ(), "DOCKER_HOST=unix:///nonexistent")
+	cmd := exec.Command(file, args...)
+	cmd.Args[0] = "gatefault"
+	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix:///nonexistent")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	return cmd
+}
+
+func start(t *testing.T, args ...string) *program {
+	t.Helper()
+	p := &program{Cmd: self(t, args...), lines: make(chan string, 1000)}
 	p.Stderr = &p.stderr
-	p.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := p.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

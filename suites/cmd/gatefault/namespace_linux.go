@@ -21,7 +21,7 @@ const namespaces = true
 // when we die, whatever kills us; that is bound to the thread that started it (prctl(2) PR_SET_PDEATHSIG).
 func (a *app) runInside(ctx context.Context, why string) (started bool, err error) {
 	cmd := netns.Reexec(context.WithoutCancel(ctx), insideVariable+"="+why)
-	cmd.Stdout, cmd.Stderr = a.out, a.err
+	cmd.Stdout, cmd.Stderr = behind(a.out), behind(a.err)
 	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM
 	start, end := make(chan error, 1), make(chan error, 1)
 	go func() {

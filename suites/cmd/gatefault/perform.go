@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/suites/report"
 	"github.com/gatefault/gatefault/suites/run"
 )
@@ -27,16 +28,29 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	}
 	result, err := run.Run(ctx, run.Options{
 		Scenarios: sel.scenarios, Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
-		Local: !here.containers, NoEngine: c.noEngine(here), OwnNamespace: here.ownNamespace, Lanes: c.Lanes, Progress: p.step,
+		Local: !here.containers, NoEngine: c.noEngine(here), OwnNamespace: here.ownNamespace, Lanes: c.Lanes,
+		Progress: func(s run.Progress) {
+			if s.Result != nil {
+				cutOff(ctx, s.Result)
+			}
+			p.step(s)
+		},
 	})
 	p.end()
-	if result == nil || errors.Is(context.Cause(ctx), errInterrupted) {
+	if result == nil {
 		return err
 	}
-	if err := out.write(result, c.repeat(sel)); err != nil {
+	neverBegun(ctx, result, sel)
+	written := out.documents(result, c.repeat(sel))
+	if cause := context.Cause(ctx); errors.Is(cause, errInterrupted) || errors.Is(cause, errPipe) {
+		return errors.Join(err, written)
+	}
+	shown := report.Terminal(out.people, result, report.TerminalOptions{Width: out.people.width, Colour: out.people.colour,
+		Repeat: c.repeat(sel), Whole: c.whole() && ctx.Err() == nil && len(result.Idle) == 0})
+	if err := errors.Join(written, shown); err != nil {
 		return err
 	}
-	return c.conclude(ctx, result, sel, err)
+	return c.conclude(ctx, result, err)
 }
 
 // noEngine is the reason why there are no containers, unless the user wanted none.
@@ -45,18 +59,18 @@ func (c *runCmd) noEngine(here *place) error {
 		return nil
 	}
 	reason, _, _ := strings.Cut(here.why, "\n")
-	return errors.New(strings.TrimSuffix(reason, "."))
+	return &noEngine{strings.TrimSuffix(reason, "."), gateway.ErrNoEngine}
 }
 
 // conclude gives what the run earned: an error with its exit code, or nil.
-func (c *runCmd) conclude(ctx context.Context, r *run.Report, sel *selection, err error) error {
+func (c *runCmd) conclude(ctx context.Context, r *run.Report, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, errTimeout) {
 		return cause
 	}
 	if err != nil {
 		return err
 	}
-	switch code := c.verdictCode(r, sel); code {
+	switch code := c.verdictCode(r); code {
 	case exitOK:
 		return nil
 	case exitIdle:
@@ -102,7 +116,8 @@ func (o *outputs) open(a *app, name string) (io.Writer, error) {
 	return f, nil
 }
 
-func (o *outputs) write(r *run.Report, repeat report.Repeat) error {
+// documents writes the reports for machines.
+func (o *outputs) documents(r *run.Report, repeat report.Repeat) error {
 	var errs []error
 	if o.json != nil {
 		errs = append(errs, report.JSON(o.json, r, version()))
@@ -110,12 +125,10 @@ func (o *outputs) write(r *run.Report, repeat report.Repeat) error {
 	if o.junit != nil {
 		errs = append(errs, report.JUnit(o.junit, r, repeat))
 	}
-	errs = append(errs, o.close(), report.Terminal(o.people, r,
-		report.TerminalOptions{Width: o.people.width, Colour: o.people.colour, Repeat: repeat}))
-	return errors.Join(errs...)
+	return errors.Join(append(errs, o.close())...)
 }
 
-// discard removes the files of reports that were never written, because the run was interrupted.
+// discard removes the files of reports that were never written, because there was no run.
 func (o *outputs) discard() {
 	for _, f := range o.files {
 		info, err := f.Stat()

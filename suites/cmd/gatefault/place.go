@@ -29,7 +29,7 @@ const insideVariable = "GATEFAULT_INSIDE"
 const programVariable = "GATEFAULT_BINARY"
 
 // place decides where to run.
-func (c *runCmd) place(ctx context.Context, a *app) (*place, error) {
+func (c *runCmd) place(ctx context.Context, a *app, sel *selection) (*place, error) {
 	program, err := a.program()
 	if err != nil {
 		return nil, err
@@ -43,9 +43,9 @@ func (c *runCmd) place(ctx context.Context, a *app) (*place, error) {
 	engine, err := gateway.Connect(ctx, nil)
 	if errors.Is(err, gateway.ErrNoEngine) {
 		if c.Require != "" {
-			return nil, &failure{exitIdle, fmt.Errorf("--require containers: %w", err)}
+			return nil, &failure{exitIdle, fmt.Errorf("--require containers: %w", plainEngine(err))}
 		}
-		return local(program, oneLine(err)+"."), nil
+		return local(program, plainEngine(err).Error()+"."), nil
 	}
 	if err != nil {
 		return nil, err
@@ -53,11 +53,16 @@ func (c *runCmd) place(ctx context.Context, a *app) (*place, error) {
 	if err := errors.Join(engine.Close(), checkStatic(program)); err != nil {
 		return nil, usage(err)
 	}
-	return &place{containers: true, program: program, why: "Running in containers."}, nil
+	return &place{containers: true, program: program, why: sel.contained()}, nil
 }
 
-// oneLine tells joined errors in one line.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+// contained says what runs in containers when they can be had.
+func (s *selection) contained() string {
+	if slices.ContainsFunc(s.gateways, func(d *gateway.Definition) bool { return !d.Embedded && s.binaries[d.Name] == "" }) {
+		return "Running in containers."
+	}
+	return "The upstream runs in a container."
+}
 
 // local is a run on loopback; it moves to a network namespace of its own where there is such a thing.
 func local(program, why string) *place {

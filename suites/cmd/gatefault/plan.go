@@ -3,10 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
+	"slices"
 	"strings"
-
-	"go.yaml.in/yaml/v4"
 
 	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/fault"
@@ -14,22 +12,28 @@ import (
 
 // planFlags are the ways to give a plan besides naming one fault.
 type planFlags struct {
-	Plan   string `xor:"plan" placeholder:"FILE" help:"Plan of rules, as YAML or JSON."`
-	Script string `xor:"plan" placeholder:"FILE" help:"Wire script instead of a fault, one verb a line."`
+	Plan   string `xor:"plan" placeholder:"FILE" help:"Plan of rules, as YAML or JSON; - is standard input."`
+	Script string `xor:"plan" placeholder:"FILE" help:"Wire script instead of a fault, one verb a line (gatefault faults --verbs lists them); - is standard input."`
 }
 
 // plan makes the plan: the file's, or one rule that has the fault or script and else is as given. Nothing at all is
 // the healthy plan. The result is valid.
-func (f planFlags) plan(name string, params []string, rule upstream.Rule) (upstream.Plan, error) {
+func (f planFlags) plan(a *app, name string, params []string, rule upstream.Rule) (upstream.Plan, error) {
 	switch {
 	case f.Plan != "":
-		return readPlan(f.Plan)
-	case f.Script != "":
-		text, err := os.ReadFile(f.Script)
+		in, err := a.read(f.Plan, "plan")
 		if err != nil {
-			return upstream.Plan{}, fmt.Errorf("read the script: %w", err)
+			return upstream.Plan{}, err
 		}
-		rule.Script = string(text)
+		return in.plan()
+	case f.Script != "":
+		in, err := a.read(f.Script, "script")
+		if err != nil {
+			return upstream.Plan{}, err
+		}
+		if rule.Script, err = in.script(); err != nil {
+			return upstream.Plan{}, err
+		}
 	case name == "":
 		return upstream.Plan{}, nil
 	}
@@ -42,78 +46,48 @@ func (f planFlags) plan(name string, params []string, rule upstream.Rule) (upstr
 	}
 	p := upstream.Plan{Rules: []upstream.Rule{rule}}
 	if err := p.Validate(); err != nil {
-		return p, f.explain(err)
+		return p, explain(err)
 	}
 	return p, nil
 }
 
 // explain tells a mistake in the only rule without counting rules.
-func (f planFlags) explain(err error) error {
+func explain(err error) error {
 	var unknown *fault.UnknownError
 	if errors.As(err, &unknown) {
 		return unknown
 	}
-	text := strings.TrimPrefix(err.Error(), "rule 1: ")
-	if f.Script != "" {
-		text = f.Script + ": " + text
-	}
-	return errors.New(text)
+	return errors.New(strings.TrimPrefix(err.Error(), "rule 1: "))
 }
 
-// readParams takes NAME=VALUE.
+// readParams takes NAME=VALUE, each name once.
 func readParams(name string, given []string) (fault.Args, error) {
 	args := fault.Args{}
 	for _, text := range given {
 		key, value, ok := strings.Cut(text, "=")
-		if !ok || key == "" {
-			return nil, fmt.Errorf("%q is no parameter of %s; write name=value, see gatefault faults %s", text, name, name)
+		if !ok || key == "" || value == "" {
+			return nil, noParam(name, text)
+		}
+		if before, twice := args[key]; twice {
+			return nil, fmt.Errorf("parameter %s is given twice, as %s and %s; leave one out", key, before, value)
 		}
 		args[key] = value
 	}
 	return args, nil
 }
 
-// readPlan reads a file strictly: a mistake is told with file and line. JSON is YAML too.
-func readPlan(file string) (upstream.Plan, error) {
-	var p upstream.Plan
-	text, err := os.ReadFile(file)
+// noParam says what is wrong with a word that stands where NAME=VALUE should.
+func noParam(name, text string) error {
+	f, err := fault.Find(name)
 	if err != nil {
-		return p, fmt.Errorf("read the plan: %w", err)
+		return err
 	}
-	if err := yaml.Load(text, &p, yaml.WithKnownFields()); err != nil {
-		return p, locate(file, err)
+	key := strings.TrimSuffix(text, "=")
+	i := slices.IndexFunc(f.Params, func(p fault.Param) bool { return p.Name == key })
+	if i < 0 {
+		return fmt.Errorf("%q is no parameter of %s; write name=value, see gatefault faults %s", text, name, name)
 	}
-	for i := range p.Rules {
-		if err := (upstream.Plan{Rules: p.Rules[:i+1]}).Validate(); err != nil {
-			return p, fmt.Errorf("%s:%d: %w", file, ruleLine(text, i), err)
-		}
-	}
-	if len(p.Rules) == 0 {
-		return p, fmt.Errorf("%s has no rules; write for example\nrules:\n  - fault: head.slow", file)
-	}
-	return p, nil
-}
-
-// locate gives YAML's first complaint its file and line.
-func locate(file string, err error) error {
-	var several *yaml.LoadErrors
-	if errors.As(err, &several) && len(several.Errors) > 0 {
-		err = several.Errors[0]
-	}
-	var one *yaml.LoadError
-	if errors.As(err, &one) {
-		return fmt.Errorf("%s:%d: %s", file, one.Mark.Line, one.Message)
-	}
-	return fmt.Errorf("%s: %w", file, err)
-}
-
-// ruleLine is the line on which rule i begins, counted from 0.
-func ruleLine(text []byte, i int) int {
-	var doc struct{ Rules []yaml.Node }
-	if yaml.Load(text, &doc) != nil || i >= len(doc.Rules) {
-		return 1
-	}
-	return doc.Rules[i].Line
+	return fmt.Errorf("%s needs a value: %s=%s", key, key, f.Params[i].Default)
 }
 
 // planText says in one line what a plan does.
@@ -128,6 +102,7 @@ func planText(p upstream.Plan) string {
 	return strings.Join(rules, ", then ")
 }
 
+// ruleText is a rule's fault with its parameters and, in brackets, the conditions.
 func ruleText(r upstream.Rule) string {
 	words := []string{r.Fault}
 	if r.Script != "" {
@@ -136,5 +111,30 @@ func ruleText(r upstream.Rule) string {
 	for _, p := range paramNames(r.Params) {
 		words = append(words, p+"="+r.Params[p])
 	}
+	if limits := conditions(r); len(limits) > 0 {
+		words = append(words, "("+strings.Join(limits, ", ")+")")
+	}
 	return strings.Join(words, " ")
+}
+
+// conditions tells when a rule fires, in the words of the flags.
+func conditions(r upstream.Rule) (out []string) {
+	add := func(present bool, format string, args ...any) {
+		if present {
+			out = append(out, fmt.Sprintf(format, args...))
+		}
+	}
+	add(r.Match.Method != "", "method %s", r.Match.Method)
+	add(r.Match.Path != "", "path %s", r.Match.Path)
+	for _, name := range paramNames(r.Match.Header) {
+		add(true, "header %s: %s", name, r.Match.Header[name])
+	}
+	add(r.Match.Connection != "", "connection %s", r.Match.Connection)
+	add(r.Match.Request != "", "request %s", r.Match.Request)
+	add(r.After > 0, "after %d", r.After)
+	add(r.Times > 0, "times %d", r.Times)
+	add(r.Probability > 0, "probability %g", r.Probability)
+	text, _ := r.For.MarshalText() // it has no error
+	add(r.For > 0, "for %s", text)
+	return out
 }

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gatefault/gatefault/suites/report"
 )
 
 // printJSON prints v for machines.
@@ -15,36 +17,13 @@ func (a *app) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
-// textWidth is the width of explanations; wider lines are hard to read.
-const textWidth = 90
-
-// wrap breaks a text into lines of textWidth and indents all of them.
-func wrap(text, indent string) string {
-	var out strings.Builder
-	column := 0
-	for _, word := range strings.Fields(text) {
-		n := utf8.RuneCountInString(word)
-		switch {
-		case column == 0:
-			out.WriteString(indent)
-			column = len(indent)
-		case column+1+n > textWidth:
-			out.WriteString("\n" + indent)
-			column = len(indent)
-		default:
-			out.WriteString(" ")
-			column++
-		}
-		out.WriteString(word)
-		column += n
-	}
-	return out.String()
-}
+// wrap fits a text to the width and indents all of its lines.
+func (a *app) wrap(text, indent string) string { return report.Wrap(text, a.width(), indent, indent) }
 
 // section prints a heading and an indented text, unless the text is empty.
 func (a *app) section(heading, text string) {
 	if text != "" {
-		a.printf("\n%s\n%s\n", heading, wrap(text, "  "))
+		a.printf("\n%s\n%s\n", heading, a.wrap(text, "  "))
 	}
 }
 
@@ -66,9 +45,30 @@ func (a *app) bullets(heading string, items ...string) {
 	}
 	a.printf("\n%s\n", heading)
 	for _, item := range items {
-		a.printf("  - %s\n", strings.TrimSpace(wrap(item, "    ")))
+		a.printf("%s\n", report.Wrap(item, a.width(), "  - ", "    "))
 	}
 }
+
+// table prints rows in columns. The last one, which has the sentences, is wrapped to the width.
+func (a *app) table(rows [][]string) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row[:len(row)-1] {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range rows {
+		label := ""
+		for i, cell := range row[:len(row)-1] {
+			label += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2)
+		}
+		indent := strings.Repeat(" ", utf8.RuneCountInString(label))
+		a.printf("%s\n", report.Wrap(row[len(row)-1], max(a.width(), len(indent)+narrowest), label, indent))
+	}
+}
+
+// narrowest is the width that a table's sentences get even in a terminal that has no room for them.
+const narrowest = 30
 
 // rawLine ends a document with exactly one newline.
 func rawLine(w io.Writer, b []byte) error {

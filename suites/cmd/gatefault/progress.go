@@ -42,9 +42,9 @@ func (p *progress) step(s run.Progress) {
 	cell := fmt.Sprintf("%s %s %s %s", report.Mark(r.Verdict), r.Gateway.Name, r.ID, r.Observed)
 	switch {
 	case !p.live:
-		p.say(head + " " + strings.TrimRight(cell, " ") + " " + string(r.Verdict))
+		p.say(head + " " + strings.TrimRight(cell, " ") + " " + report.Word(r))
 	case r.Verdict == run.Drifted || r.Verdict == run.NotInjected || r.Verdict == run.Error:
-		p.say(report.PaintVerdict(p.colour, r.Verdict, cell+" "+string(r.Verdict)))
+		p.say(report.PaintVerdict(p.colour, r.Verdict, cell+" "+report.Word(r)))
 	}
 	p.show(fmt.Sprintf("%s running, %.0f s", head, time.Since(p.began).Seconds()))
 }

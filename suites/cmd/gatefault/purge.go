@@ -7,6 +7,8 @@ import (
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
+
+	"github.com/gatefault/gatefault/suites/gateway"
 )
 
 // Labels that everything of gatefault has in an engine; images that were pulled have none.
@@ -67,18 +69,17 @@ func (r *remover) images(ctx context.Context) {
 
 func labelled(name string) client.Filters { return make(client.Filters).Add("label", name) }
 
-// purge removes from the engine that DOCKER_HOST names, or the one at the default socket. No other is looked for; if
-// that one does not answer there is nothing to remove.
+// purge removes from the engine that a run would use; if none answers there is nothing to remove.
 func purge(ctx context.Context, running, images bool) (p purged, err error) {
-	docker, err := client.New(client.FromEnv)
+	engine, err := gateway.Connect(ctx, nil)
+	if errors.Is(err, gateway.ErrNoEngine) {
+		return p, nil
+	}
 	if err != nil {
 		return p, err
 	}
-	defer func() { err = errors.Join(err, docker.Close()) }()
-	if _, err := docker.Ping(ctx, client.PingOptions{}); client.IsErrConnectionFailed(err) {
-		return p, nil
-	}
-	r := &remover{docker: docker}
+	defer func() { err = errors.Join(err, engine.Close()) }()
+	r := &remover{docker: engine.Client()}
 	if running {
 		r.running(ctx)
 	}

@@ -18,20 +18,20 @@ import (
 )
 
 type runCmd struct {
-	Gateway   []string      `short:"g" placeholder:"NAME" help:"Gateways to run, by name or pattern; NAME=/path/to/program runs that program here instead of a container."`
-	Scenario  []string      `short:"s" placeholder:"ID" help:"Scenarios to run, by id or pattern such as 'tcp.*'."`
-	Cause     []string      `short:"c" placeholder:"NAME" help:"Only scenarios of these causes."`
-	Layer     []string      `short:"l" placeholder:"NAME" help:"Only scenarios of these layers: tcp, head, body, ..."`
-	Scenarios string        `placeholder:"DIR" help:"Add your own scenarios, the *.yaml files in DIR."`
-	Image     []string      `placeholder:"NAME=REF" help:"Image of a gateway; NAME=debian:SUITE builds it from that suite's packages."`
-	Lanes     int           `default:"40" help:"Cells that run at once on one gateway."`
-	Local     bool          `help:"No containers: run what is installed, on loopback."`
-	Require   string        `placeholder:"containers" help:"Fail instead of falling back to local programs, and when any gateway runs no cell."`
-	Timeout   time.Duration `help:"End the run after this long, such as 2m."`
-	List      bool          `xor:"how" help:"List the cells that would run."`
-	DryRun    bool          `xor:"how" help:"List the cells, and where and with which images they would run."`
-	JSON      string        `name:"json" placeholder:"FILE" help:"Write the results as JSON; - is standard output."`
-	JUnit     string        `name:"junit" placeholder:"FILE" help:"Write the results as JUnit XML; - is standard output."`
+	Gateway   words          `short:"g" placeholder:"NAME" help:"Gateways to run, by name or pattern; NAME=/path/to/program runs that program here instead of a container."`
+	Scenario  words          `short:"s" placeholder:"ID" help:"Scenarios to run, by id or pattern such as 'tcp.*'."`
+	Cause     words          `short:"c" placeholder:"NAME" help:"Only scenarios of these causes."`
+	Layer     words          `short:"l" placeholder:"NAME" help:"Only scenarios of these layers: tcp, head, body, ..."`
+	Scenarios string         `placeholder:"DIR" help:"Add your own scenarios, the *.yaml files in DIR."`
+	Image     words          `placeholder:"NAME=REF" help:"Image of a gateway; NAME=debian:SUITE builds it from that suite's packages."`
+	Lanes     int            `default:"40" help:"Cells that run at once on one gateway."`
+	Local     bool           `help:"No containers: run what is installed, on loopback."`
+	Require   string         `placeholder:"containers" help:"Fail instead of falling back to local programs, and when any gateway runs no cell."`
+	Timeout   *time.Duration `help:"End the run after this long, such as 2m."`
+	List      bool           `xor:"how" help:"List the cells that would run."`
+	DryRun    bool           `xor:"how" help:"List the cells, and where and with which images they would run."`
+	JSON      string         `name:"json" placeholder:"FILE" help:"Write the results as JSON; - is standard output."`
+	JUnit     string         `name:"junit" placeholder:"FILE" help:"Write the results as JUnit XML; - is standard output."`
 }
 
 // Help is shown below the flags.
@@ -41,7 +41,7 @@ func (runCmd) Help() string {
 		`so that firewall faults touch nobody else.
 
 Exit codes: 0 as expected; 1 cells drifted; 3 errors of the harness or faults that were not injected; 4 a gateway named with ` +
-		`--gateway (with --require: any gateway) ran no cell. The highest that applies counts.`
+		`--gateway (with --require: any gateway) ran no cell, or not one cell got a verdict. The highest that applies counts.`
 }
 
 // selection is what a run is to do.
@@ -50,7 +50,6 @@ type selection struct {
 	gateways  []*gateway.Definition
 	images    map[string]string
 	binaries  map[string]string
-	named     bool // the gateways were asked for by name
 }
 
 func (c *runCmd) Run(ctx context.Context, a *app) error {
@@ -58,13 +57,13 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	if err != nil {
 		return usage(err)
 	}
-	if c.List {
-		return a.listCells(sel, nil)
-	}
 	if err := c.check(); err != nil {
 		return usage(err)
 	}
-	here, err := c.place(ctx, a)
+	if c.List {
+		return a.listCells(sel, nil)
+	}
+	here, err := c.place(ctx, a, sel)
 	if err != nil {
 		return err
 	}
@@ -81,26 +80,9 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	return c.perform(ctx, a, sel, here)
 }
 
-// check tells which flags make no sense.
-func (c *runCmd) check() error {
-	switch {
-	case c.Lanes < 1:
-		return fmt.Errorf("--lanes %d: at least 1 is needed", c.Lanes)
-	case c.Timeout < 0:
-		return fmt.Errorf("--timeout %s: it must not be negative", c.Timeout)
-	case c.JSON == "-" && c.JUnit == "-":
-		return errors.New("--json and --junit cannot both go to standard output")
-	case c.Require != "" && c.Require != "containers":
-		return fmt.Errorf("--require %s: only containers can be required", c.Require)
-	case c.Require != "" && c.Local:
-		return errors.New("--local and --require containers exclude each other")
-	}
-	return nil
-}
-
 // choose applies the filters. Every error is the user's mistake.
 func (c *runCmd) choose() (*selection, error) {
-	sel := &selection{named: len(c.Gateway) > 0}
+	sel := &selection{}
 	catalogue, err := loadCatalogue(c.Scenarios)
 	if err != nil {
 		return nil, err
@@ -120,53 +102,11 @@ func (c *runCmd) choose() (*selection, error) {
 	if sel.gateways, err = filter.SelectGateways(definitions); err != nil {
 		return nil, err
 	}
-	if err := checkBinaries(sel); err != nil {
+	if err := errors.Join(checkProfiles(sel.scenarios, definitions), checkBinaries(sel)); err != nil {
 		return nil, err
 	}
 	sel.images, err = chooseImages(c.Image, definitions)
 	return sel, err
-}
-
-// checkBinaries refuses a program for the gateway that has none.
-func checkBinaries(sel *selection) error {
-	for _, d := range sel.gateways {
-		if d.Embedded && sel.binaries[d.Name] != "" {
-			return fmt.Errorf("gateway %s is part of gatefault and takes no program; write --gateway %s", d.Name, d.Name)
-		}
-	}
-	return nil
-}
-
-// splitBinaries takes NAME and NAME=PROGRAM.
-func splitBinaries(given []string) (names []string, binaries map[string]string, err error) {
-	binaries = map[string]string{}
-	for _, g := range given {
-		name, program, both := strings.Cut(g, "=")
-		if both {
-			if program == "" || strings.ContainsAny(name, "*?[") {
-				return nil, nil, fmt.Errorf("--gateway %s: write NAME=/path/to/program", g)
-			}
-			binaries[name] = program
-		}
-		names = append(names, name)
-	}
-	return names, binaries, nil
-}
-
-// chooseImages takes NAME=REF.
-func chooseImages(given []string, known []*gateway.Definition) (map[string]string, error) {
-	images := map[string]string{}
-	for _, text := range given {
-		name, ref, both := strings.Cut(text, "=")
-		if !both || ref == "" {
-			return nil, fmt.Errorf("--image %s: write NAME=REF, such as nginx=nginx:1.30 or nginx=debian:trixie", text)
-		}
-		if _, err := (run.Filter{Gateways: []string{name}}).SelectGateways(known); err != nil {
-			return nil, err
-		}
-		images[name] = ref
-	}
-	return images, nil
 }
 
 func loadCatalogue(dir string) (*scenarios.Catalogue, error) {
@@ -195,32 +135,58 @@ func (a *app) listCells(sel *selection, here *place) error {
 	return w.Flush()
 }
 
-// repeat is the command that runs one cell alone, in the way this run was called.
+// repeat is the command that runs cells alone, in the way this run was called.
 func (c *runCmd) repeat(sel *selection) report.Repeat {
-	words := []string{"gatefault run"}
+	called := []string{"gatefault run"}
 	if c.Local {
-		words = append(words, "--local")
+		called = append(called, "--local")
 	}
 	if c.Scenarios != "" {
-		words = append(words, "--scenarios "+c.Scenarios)
+		called = append(called, "--scenarios "+quote(c.Scenarios))
 	}
-	return func(r *run.Result) string {
-		line, name := slices.Clone(words), r.Gateway.Name
-		if image := sel.images[name]; image != "" {
-			line = append(line, "--image "+name+"="+image)
+	return func(cells ...*run.Result) string {
+		line, names := slices.Clone(called), report.Gateways(cells)
+		for i, name := range names {
+			if image := sel.images[name]; image != "" {
+				line = append(line, "--image "+quote(name+"="+image))
+			}
+			if program := sel.binaries[name]; program != "" {
+				names[i] += "=" + program
+			}
 		}
-		if program := sel.binaries[name]; program != "" {
-			name += "=" + program
+		if len(c.Gateway) > 0 || len(cells) == 1 || len(names) < len(sel.gateways) {
+			line = append(line, "-g "+quote(strings.Join(names, ",")))
 		}
-		return strings.Join(append(line, "-g "+name, "-s "+r.ID), " ")
+		return strings.Join(append(line, c.cover(sel, report.IDs(cells))...), " ")
 	}
 }
 
+// cover gives the flags that choose these scenarios; the run's own when they are all of it.
+func (c *runCmd) cover(sel *selection, ids []string) (out []string) {
+	if len(ids) == 1 || len(ids) < len(sel.scenarios) {
+		return []string{"-s " + quote(strings.Join(ids, ","))}
+	}
+	for _, f := range []struct {
+		flag  string
+		given words
+	}{{"-s ", c.Scenario}, {"-c ", c.Cause}, {"-l ", c.Layer}} {
+		if len(f.given) > 0 {
+			out = append(out, f.flag+quote(strings.Join(f.given, ",")))
+		}
+	}
+	return out
+}
+
+// whole says that the run is one of every built-in scenario on every gateway, which is held to its bar.
+func (c *runCmd) whole() bool {
+	return len(c.Gateway)+len(c.Scenario)+len(c.Cause)+len(c.Layer) == 0 && c.Scenarios == ""
+}
+
 // verdictCode is the exit code that a finished run earned: the highest that applies.
-func (c *runCmd) verdictCode(r *run.Report, sel *selection) int {
-	requested := sel.named || c.Require != ""
+func (c *runCmd) verdictCode(r *run.Report) int {
+	requested := c.named()
 	switch {
-	case requested && len(r.Idle) > 0:
+	case requested && len(r.Idle) > 0, judged(r) == 0:
 		return exitIdle
 	case r.Count(run.Error)+r.Count(run.NotInjected) > 0:
 		return exitHarness
@@ -230,18 +196,28 @@ func (c *runCmd) verdictCode(r *run.Report, sel *selection) int {
 	return exitOK
 }
 
-// idle says which requested gateways ran no cell.
+// judged counts the cells that got a verdict on their gateway.
+func judged(r *run.Report) int {
+	return r.Count(run.Standard) + r.Count(run.Deviates) + r.Count(run.Drifted)
+}
+
+// idle says which requested gateways ran no cell, or that no cell says anything.
 func (c *runCmd) idle(r *run.Report) error {
+	if !c.named() || len(r.Idle) == 0 {
+		return errors.New("not one cell got a verdict, so this run says nothing of any gateway")
+	}
 	names := slices.Sorted(maps.Keys(r.Idle))
 	return fmt.Errorf("no cell ran on %s", strings.Join(names, ", "))
 }
+
+func (c *runCmd) named() bool { return len(c.Gateway) > 0 || c.Require != "" }
 
 var errTimeout = errors.New("the run was ended by --timeout")
 
 // limited bounds the run's time.
 func (c *runCmd) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.Timeout == 0 {
+	if c.Timeout == nil {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, c.Timeout, fmt.Errorf("%w %s", errTimeout, c.Timeout))
+	return context.WithTimeoutCause(ctx, *c.Timeout, fmt.Errorf("%w %s", errTimeout, *c.Timeout))
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/gatefault/gatefault/scenarios"
 )
@@ -39,7 +38,7 @@ func (c *scenariosCmd) Run(a *app) error {
 	if c.JSON {
 		return a.printJSON(s)
 	}
-	a.explainScenario(s)
+	a.explainScenario(s, c.Scenarios)
 	return nil
 }
 
@@ -48,19 +47,20 @@ func (a *app) listScenarios(catalogue *scenarios.Catalogue, asJSON bool) error {
 	if asJSON {
 		return a.printJSON(map[string]any{"scenarios": all})
 	}
-	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "CAUSE\tSCENARIO\tTITLE")
+	rows := [][]string{{"CAUSE", "SCENARIO", "TITLE"}}
 	for _, cause := range scenarios.Causes() {
 		for _, s := range all {
 			if s.Cause == cause {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", s.Cause, s.ID, s.Title)
+				rows = append(rows, []string{string(s.Cause), s.ID, s.Title})
 			}
 		}
 	}
-	return w.Flush()
+	a.table(rows)
+	return nil
 }
 
-func (a *app) explainScenario(s *scenarios.Scenario) {
+// explainScenario tells a scenario; dir is the folder of the user's own ones, if any.
+func (a *app) explainScenario(s *scenarios.Scenario, dir string) {
 	a.printf("%s: %s\n", s.ID, s.Title)
 	a.printf("cause %s, fault %s, profile %s\n", s.Cause, faultLine(s), s.Profile)
 	a.section("What happens", s.Explain)
@@ -83,7 +83,11 @@ func (a *app) explainScenario(s *scenarios.Scenario) {
 	a.bullets("What to look at, in this order", s.Operator.Checks...)
 	a.section("Fix", s.Operator.Fix)
 	a.section("Prevention", s.Operator.Prevention)
-	a.block("Run it", "gatefault run -s "+s.ID)
+	own := ""
+	if dir != "" {
+		own = "--scenarios " + quote(dir) + " "
+	}
+	a.block("Run it", "gatefault run "+own+"-s "+s.ID)
 }
 
 func faultLine(s *scenarios.Scenario) string {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/control"
-	"github.com/gatefault/gatefault/upstream/fault"
 )
 
 // target is a running upstream.
@@ -24,8 +23,15 @@ type target struct {
 }
 
 // with calls f with a client for the upstream and puts its errors into the words of the command line.
-func (t target) with(f func(*control.Client) error) error {
-	c, err := control.NewClient(reachable(t.Control), t.Token, control.ClientOptions{})
+func (t target) with(f func(*control.Client) error) error { return t.through(nil, f) }
+
+// through is with over a transport; nil is the usual one.
+func (t target) through(transport http.RoundTripper, f func(*control.Client) error) error {
+	var o control.ClientOptions
+	if transport != nil {
+		o.HTTP = &http.Client{Transport: transport}
+	}
+	c, err := control.NewClient(reachable(t.Control), t.Token, o)
 	if err != nil {
 		return usage(err)
 	}
@@ -46,6 +52,8 @@ func (t target) explain(err error) error {
 	var problem *control.Problem
 	var unreached *url.Error
 	switch {
+	case errors.As(err, &problem) && problem.Status == http.StatusUnauthorized && t.Token != "":
+		return usagef("the upstream at %s refuses this token: correct GATEFAULT_TOKEN or --token", t.Control)
 	case errors.As(err, &problem) && problem.Status == http.StatusUnauthorized:
 		return usagef("the upstream at %s demands a token: set GATEFAULT_TOKEN or give --token", t.Control)
 	case errors.As(err, &problem) && problem.Status < 500:
@@ -61,14 +69,14 @@ type injectCmd struct {
 	Fault    string   `arg:"" optional:"" help:"Fault, see gatefault faults."`
 	Params   []string `arg:"" optional:"" name:"name=value" help:"Parameters of the fault."`
 
-	Times       int           `placeholder:"N" help:"End after it fired so often."`
-	After       int           `placeholder:"N" help:"Let so many requests pass first."`
-	Probability float64       `placeholder:"P" help:"Fire in this share of the requests, from 0 to 1."`
-	For         time.Duration `placeholder:"D" help:"End after this time, such as 30s."`
-	Path        string        `help:"Only requests of this path; /api/* means all below."`
-	Method      string        `help:"Only requests with this method."`
-	Request     string        `placeholder:"N" help:"Only the n-th request of a connection: 2, 2- or 2-5."`
-	Existing    string        `enum:"keep,close" default:"keep" help:"What happens to open connections: keep or close."`
+	Times       *int           `placeholder:"N" help:"End after it fired so often."`
+	After       *int           `placeholder:"N" help:"Let so many requests pass first."`
+	Probability *float64       `placeholder:"P" help:"Fire in this share of the requests, above 0 and up to 1."`
+	For         *time.Duration `placeholder:"D" help:"End after this time, such as 30s."`
+	Path        string         `help:"Only requests of this path; /api/* means all below."`
+	Method      string         `help:"Only requests with this method."`
+	Request     string         `placeholder:"N" help:"Only the n-th request of a connection: 2, 2- or 2-5."`
+	Existing    string         `enum:"keep,close" default:"keep" help:"What happens to open connections: keep or close."`
 	planFlags
 	target
 }
@@ -80,7 +88,14 @@ func (c *injectCmd) Run(ctx context.Context, a *app) error {
 	if c.Fault != "" && c.Plan+c.Script != "" {
 		return usagef("--plan and --script take the place of the fault %s; leave one out", c.Fault)
 	}
-	plan, err := c.plan(c.Fault, c.Params, c.rule())
+	rule, err := c.rule()
+	if err != nil {
+		return usage(err)
+	}
+	if c.Plan != "" && len(conditions(rule)) > 0 {
+		return usagef("--plan has the conditions of its rules; leave out %s", strings.Join(conditions(rule), ", "))
+	}
+	plan, err := c.plan(a, c.Fault, c.Params, rule)
 	if err != nil {
 		return usage(err)
 	}
@@ -94,14 +109,29 @@ func (c *injectCmd) Run(ctx context.Context, a *app) error {
 	})
 }
 
-func (c *injectCmd) rule() upstream.Rule {
-	return upstream.Rule{
-		Match: upstream.Match{Path: c.Path, Method: c.Method, Request: upstream.Range(c.Request)},
-		Times: c.Times, After: c.After, Probability: c.Probability, For: upstream.Duration(c.For),
-	}
+// rule makes the rule without its fault. A condition that is given has to say something.
+func (c *injectCmd) rule() (upstream.Rule, error) {
+	r := upstream.Rule{Match: upstream.Match{Path: c.Path, Method: strings.ToUpper(c.Method), Request: upstream.Range(c.Request)}}
+	var d time.Duration
+	err := errors.Join(positive("times", c.Times, &r.Times), positive("after", c.After, &r.After),
+		positive("probability", c.Probability, &r.Probability), positive("for", c.For, &d))
+	r.For = upstream.Duration(d)
+	return r, err
 }
 
-func paramNames(args fault.Args) []string { return slices.Sorted(maps.Keys(args)) }
+// positive takes a flag's value if it was given.
+func positive[T int | float64 | time.Duration](flag string, given *T, into *T) error {
+	if given == nil {
+		return nil
+	}
+	if *given <= 0 {
+		return fmt.Errorf("--%s %v: it must be more than 0; leave it out for no such condition", flag, *given)
+	}
+	*into = *given
+	return nil
+}
+
+func paramNames[M ~map[string]string](args M) []string { return slices.Sorted(maps.Keys(args)) }
 
 type clearCmd struct {
 	Endpoint string `arg:"" optional:"" help:"Endpoint; without one all are cleared."`
@@ -133,15 +163,11 @@ const healthTimeout = 2 * time.Second
 func (c *healthCmd) Run(ctx context.Context, a *app) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	err := c.with(func(client *control.Client) error {
+	return c.with(func(client *control.Client) error {
 		health, err := client.Health(ctx)
 		if err == nil {
 			a.printf("%s\n", health.Status)
 		}
 		return err
 	})
-	if err != nil {
-		return &failure{1, err} // what Docker calls unhealthy
-	}
-	return nil
 }

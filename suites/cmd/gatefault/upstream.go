@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -19,7 +20,7 @@ type upstreamCmd struct {
 	Token    string   `from:"GATEFAULT_TOKEN" help:"Token that the control API demands."`
 	Listen   []string `placeholder:"[ID=]ADDR" default:"app=127.0.0.1:8080" from:"GATEFAULT_LISTEN" help:"Endpoints; none opens no endpoint. Default: ${default}."`
 	Kind     string   `enum:"http,process" default:"http" help:"Who serves the endpoints: http, or process for a child process that can be killed."`
-	InBand   bool     `help:"Let a request choose its own fault with the field Gatefault or ?gatefault=."`
+	InBand   bool     `help:"Let a request choose its own fault: with the header field 'Gatefault: head.slow;delay=2s' or the query ?gatefault=head.slow;delay=2s."`
 	OwnNetns bool     `from:"GATEFAULT_OWN_NETNS" help:"This process has a network namespace to itself, so firewall rules may be set in it."`
 	Journal  int      `placeholder:"N" default:"65536" help:"How many events the journal keeps. Default: ${default}."`
 	planFlags
@@ -31,7 +32,7 @@ type upstreamCmd struct {
 const shutdown = 3 * time.Second
 
 func (c *upstreamCmd) Run(ctx context.Context, a *app) error {
-	plan, err := c.plan()
+	plan, err := c.plan(a)
 	if err != nil {
 		return usage(err)
 	}
@@ -52,11 +53,11 @@ func (c *upstreamCmd) Run(ctx context.Context, a *app) error {
 // maxJournal keeps the journal's memory below some hundreds of megabytes.
 const maxJournal = 1 << 20
 
-func (c *upstreamCmd) plan() (upstream.Plan, error) {
+func (c *upstreamCmd) plan(a *app) (upstream.Plan, error) {
 	if c.Fault == "" && len(c.Param) > 0 {
 		return upstream.Plan{}, errors.New("--param goes with --fault")
 	}
-	return c.planFlags.plan(c.Fault, c.Param, upstream.Rule{})
+	return c.planFlags.plan(a, c.Fault, c.Param, upstream.Rule{})
 }
 
 // endpoints reads --listen.
@@ -76,25 +77,55 @@ func (c *upstreamCmd) endpoints() ([]upstream.EndpointConfig, error) {
 		}
 		out = append(out, cfg)
 	}
-	return out, nil
+	return out, distinct(out)
 }
 
-// serve opens everything, tells where it is, and answers until ctx ends.
+// distinct refuses endpoints that cannot be side by side.
+func distinct(configs []upstream.EndpointConfig) error {
+	for i, cfg := range configs {
+		for _, before := range configs[:i] {
+			switch {
+			case cfg.ID != "" && cfg.ID == before.ID:
+				return fmt.Errorf("--listen names %s twice, at %s and %s; give each endpoint its own name", cfg.ID, before.Address, cfg.Address)
+			case cfg.Address == before.Address && !strings.HasSuffix(cfg.Address, ":0"):
+				return fmt.Errorf("--listen has address %s twice; give each endpoint its own", cfg.Address)
+			}
+		}
+	}
+	return nil
+}
+
+// serve opens everything, then tells where it is, and answers until ctx ends.
 func (c *upstreamCmd) serve(ctx context.Context, a *app, up *upstream.Upstream, configs []upstream.EndpointConfig, plan upstream.Plan) error {
 	if err := c.checkControl(); err != nil {
 		return usage(err)
 	}
 	server, err := control.Listen(control.Options{Address: c.Control, Token: c.Token, Upstream: up, Version: version(), Grace: shutdown})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return usagef("address %s of the control API is in use: choose another with --control, or stop what listens there", c.Control)
+	}
 	if err != nil {
 		return mistake(err)
 	}
-	a.printf("control API  http://%s\n", server.Addr())
+	lines := []string{"control API  http://" + asked(c.Control, server.Addr())}
 	for _, cfg := range configs {
-		if err := a.open(ctx, up, cfg, plan); err != nil {
+		line, err := open(ctx, up, cfg, plan)
+		if err != nil {
 			return errors.Join(err, server.Close())
 		}
+		lines = append(lines, line)
 	}
+	a.printf("%s\n", strings.Join(lines, "\n"))
 	return server.Serve(ctx)
+}
+
+// asked is the address in the words of the user: 0.0.0.0 stays what it is though the system may call it [::]. Only a port
+// that was left open is filled in.
+func asked(address string, got netip.AddrPort) string {
+	if host, open := strings.CutSuffix(address, ":0"); open {
+		return fmt.Sprintf("%s:%d", host, got.Port())
+	}
+	return address
 }
 
 // checkControl tells what is wrong with the address of the control API in the words of the command line.
@@ -118,22 +149,33 @@ func mistake(err error) error {
 	return err
 }
 
-// open opens one endpoint with its plan.
-func (a *app) open(ctx context.Context, up *upstream.Upstream, cfg upstream.EndpointConfig, plan upstream.Plan) error {
-	ep, err := up.Listen(cfg)
+// open opens one endpoint with its plan and gives the line that tells of it.
+func open(ctx context.Context, up *upstream.Upstream, cfg upstream.EndpointConfig, plan upstream.Plan) (string, error) {
+	ep, err := listen(ctx, up, cfg)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return usagef("address %s is in use: choose another with --listen, or stop what listens there", cfg.Address)
+		return "", usagef("address %s is in use: choose another with --listen, or stop what listens there", cfg.Address)
 	}
 	if err != nil {
-		return mistake(err)
+		return "", mistake(err)
 	}
-	state := "healthy"
 	if len(plan.Rules) > 0 {
 		if err := ep.SetPlan(ctx, plan, upstream.Keep); err != nil {
-			return err
+			return "", err
 		}
-		state = planText(plan)
 	}
-	a.printf("%-12s http://%s  %s\n", ep.ID(), ep.Addr(), state)
-	return nil
+	return fmt.Sprintf("%-12s http://%s  %s", ep.ID(), asked(cfg.Address, ep.Addr()), planText(plan)), nil
+}
+
+// listen opens an endpoint. A child process tells of an address in use in words only, so that is tried before it is started.
+func listen(ctx context.Context, up *upstream.Upstream, cfg upstream.EndpointConfig) (*upstream.Endpoint, error) {
+	if cfg.Kind == upstream.Process {
+		l, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Address)
+		if err != nil {
+			return nil, err
+		}
+		if err := l.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return up.Listen(cfg)
 }
