@@ -147,11 +147,11 @@ func proveLanes(t *testing.T, r *Running, wanted func(lane int) string) {
 	t.Helper()
 	for i := range r.Lanes() {
 		cell := fmt.Sprintf("gf-0badcafe-%d", i)
-		if status, body := get(t, r.LaneAddr(i), "/"+cell+"/proof"); status != http.StatusOK || body != wanted(i) {
+		if status, body := get(t, r.LaneAddr(i), "/"+cell+"/end"); status != http.StatusOK || body != wanted(i) {
 			t.Errorf("lane %d: got %d %q, want 200 %q", i, status, body, wanted(i))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		err := r.Logs().Await(ctx, "/"+cell+"/proof")
+		err := r.Logs().Await(ctx, "/"+cell+"/end")
 		cancel()
 		if err != nil {
 			t.Error(err)
