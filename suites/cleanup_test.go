@@ -64,13 +64,20 @@ func needEngine(t *testing.T) {
 	e, err := gateway.Connect(t.Context(), nil)
 	switch {
 	case err == nil:
-		_ = e.Close()
+		defer e.Close()
+		if _, err := e.Sweep(t.Context()); err != nil { // what tests before this one killed
+			t.Fatal(err)
+		}
 	case required():
 		t.Fatal(err)
 	default:
 		t.Skip(err)
 	}
-	if left := leftovers(t); len(left) > 0 {
+	switch left := leftovers(t); {
+	case len(left) == 0:
+	case required():
+		t.Fatalf("something is left before this test: another run, or what an earlier test did not remove: %v", left)
+	default:
 		t.Skipf("another run is under way on this machine: %v", left)
 	}
 }
