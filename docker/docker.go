@@ -6,5 +6,5 @@ import "embed"
 
 // Files is everything in this folder that a gatefault binary needs at run time.
 //
-//go:embed */gateway.yaml */*.tmpl upstream/Dockerfile debian-image.sh
+//go:embed profiles.yaml */gateway.yaml */*.tmpl upstream/Dockerfile debian-image.sh
 var Files embed.FS

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +38,7 @@ func startContainer(ctx context.Context, spec Spec) (*Running, error) {
 		}
 		failures = append(failures, err)
 		var started *StartError
-		if errors.As(err, &started) || ctx.Err() != nil {
+		if errors.As(err, &started) || errors.Is(err, ErrLacks) || ctx.Err() != nil {
 			break // the program is there, another name would not help
 		}
 	}
@@ -62,6 +64,9 @@ func withPorts(lanes []Lane) []Lane {
 }
 
 func runContainer(ctx context.Context, spec Spec, image Image, binary string) (*Running, error) {
+	if err := spec.able(ctx, image, binary); err != nil {
+		return nil, err
+	}
 	req, err := gatewayRequest(spec, image, binary)
 	if err != nil {
 		return nil, err
@@ -83,7 +88,7 @@ func runContainer(ctx context.Context, spec Spec, image Image, binary string) (*
 
 func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.ContainerRequest, error) {
 	d := spec.Definition
-	view := newView(d, spec.Lanes, "0.0.0.0", containerScratch)
+	view := newView(spec, "0.0.0.0", containerScratch)
 	var req testcontainers.ContainerRequest
 	text, err := spec.text(view)
 	if err != nil {
@@ -103,9 +108,51 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 		Labels: spec.Engine.labels("gateway"),
 		Files:  []testcontainers.ContainerFile{{Reader: strings.NewReader(text), ContainerFilePath: view.Config, FileMode: 0o644}},
 	}
+	for _, name := range slices.Sorted(maps.Keys(spec.Files)) {
+		req.Files = append(req.Files, testcontainers.ContainerFile{Reader: strings.NewReader(spec.Files[name]), ContainerFilePath: view.File(name), FileMode: 0o644})
+	}
 	spec.Network.attach(&req)
 	return req, nil
 }
+
+// able asks the program in the image for its version where the profile requires one.
+func (s Spec) able(ctx context.Context, image Image, binary string) error {
+	if _, ok := s.Definition.Requires[s.Profile]; !ok {
+		return nil
+	}
+	version, err := s.Definition.askVersion(ctx, binary, func(ctx context.Context, args []string) (said, error) {
+		return s.Engine.once(ctx, s, image, append([]string{binary}, args...))
+	})
+	if err != nil {
+		return err
+	}
+	return s.lacking(version)
+}
+
+// once runs a command in a container of its own and gives what it printed.
+func (e *Engine) once(ctx context.Context, spec Spec, image Image, command []string) (said, error) {
+	logs := NewLogBook(Regexp{})
+	req := testcontainers.ContainerRequest{Name: uniqueName(spec.Definition.Name), Image: image.Ref,
+		Entrypoint: command, Cmd: []string{}, Labels: e.labels("gateway")}
+	spec.Network.attach(&req)
+	box, err := e.run(ctx, req, logs)
+	if err != nil {
+		return said{}, err
+	}
+	select {
+	case <-box.exited:
+	case <-ctx.Done():
+		return said{}, errors.Join(context.Cause(ctx), box.remove(ctx))
+	}
+	var text strings.Builder
+	for _, line := range logs.Tail(maxVersionLines) {
+		text.WriteString(line.Text + "\n")
+	}
+	return said{text: text.String()}, box.remove(ctx)
+}
+
+// maxVersionLines is how much of what a product says of itself is read.
+const maxVersionLines = 200
 
 // box is a running container whose log is being read.
 type box struct {

@@ -9,7 +9,10 @@ import (
 	"slices"
 	"text/template"
 
+	"github.com/Masterminds/semver/v3"
 	"go.yaml.in/yaml/v4"
+
+	"github.com/gatefault/gatefault/scenarios"
 )
 
 // Definition is one gateway product: the content of docker/<name>/gateway.yaml and its profile templates.
@@ -46,8 +49,32 @@ type Definition struct {
 	Capabilities []Capability `yaml:"capabilities"`
 	// Profiles are the named configurations, each with one sentence that says what it is.
 	Profiles map[string]string `yaml:"profiles"`
+	// Without are the profiles of docker/profiles.yaml that the product cannot have, each with the reason.
+	Without map[string]string `yaml:"without"`
+	// Requires says which versions of the product a profile needs.
+	Requires map[string]VersionRange `yaml:"requires"`
 
 	templates map[string]*template.Template
+	shared    map[string]*Profile // the table of profiles; nil: none
+}
+
+// VersionRange is a range of versions such as >=1.29.4.
+type VersionRange struct {
+	text  string
+	check *semver.Constraints
+}
+
+// UnmarshalYAML reads the range.
+func (r *VersionRange) UnmarshalYAML(node *yaml.Node) (err error) {
+	r.text = node.Value
+	r.check, err = semver.NewConstraint(node.Value)
+	return err
+}
+
+// Covers tells whether a version, as the product prints it, lies in the range.
+func (r VersionRange) Covers(version string) bool {
+	v, err := scenarios.ParseVersion(version)
+	return err == nil && r.check.Check(v)
 }
 
 // Debian tells which packages make an image.
@@ -112,7 +139,7 @@ func (d *Definition) ProfileNames() []string {
 // Has tells whether the product has a capability.
 func (d *Definition) Has(c Capability) bool { return slices.Contains(d.Capabilities, c) }
 
-// Load reads every folder of fsys that has a gateway.yaml, in alphabetical order. It is strict: an unknown key, a wrong
+// Load reads profiles.yaml and every folder of fsys that has a gateway.yaml, in alphabetical order. It is strict: an unknown key, a wrong
 // type, a profile without a template or a template without a profile is an error that names the file and the line.
 // Errors of all folders are joined.
 func Load(fsys fs.FS) ([]*Definition, error) {
@@ -120,5 +147,9 @@ func Load(fsys fs.FS) ([]*Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list gateways: %w", err)
 	}
-	return loadAll(fsys, files)
+	profiles, err := loadProfiles(fsys)
+	if err != nil {
+		return nil, err
+	}
+	return loadAll(fsys, files, profiles)
 }

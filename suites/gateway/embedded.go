@@ -36,7 +36,7 @@ func (p transportProfile) transport() *http.Transport {
 
 func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
 	var profile transportProfile
-	text, err := spec.text(newView(spec.Definition, spec.Lanes, "127.0.0.1", ""))
+	text, err := spec.text(newView(spec, "127.0.0.1", ""))
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"path"
 	"strings"
 	"time"
 )
@@ -17,6 +18,13 @@ type Lane struct {
 	Listen uint16
 	// Upstream is where the gateway sends this lane's requests.
 	Upstream netip.AddrPort
+	// Backup is a second server, in profiles with two.
+	Backup netip.AddrPort
+	// Domain is the upstream's host name and Resolver its name server, in profiles with names.
+	Domain   string
+	Resolver netip.AddrPort
+	// Socket is the path of the upstream's socket, in profiles with sockets.
+	Socket string
 }
 
 // Place is where a gateway runs.
@@ -50,6 +58,22 @@ type Spec struct {
 	Binary string
 	// Config, when not empty, is used as it is instead of the profile's template.
 	Config string
+	// Files are written beside the configuration: name to content. Templates find them by {{.File "name"}}.
+	Files map[string]string
+	// Connect and Read, when set, are the timeouts towards the upstream, instead of the profile's.
+	Connect, Read time.Duration
+}
+
+// ErrLacks means that the product, or this version of it, cannot have the profile.
+var ErrLacks = errors.New("cannot have this profile")
+
+// lacking tells why a version of the product cannot have the spec's profile.
+func (s Spec) lacking(version string) error {
+	d := s.Definition
+	if r, ok := d.Requires[s.Profile]; ok && !r.Covers(version) {
+		return fmt.Errorf("%s %s %w: %s (%s) needs %s", d.Title, version, ErrLacks, s.Profile, d.Profiles[s.Profile], r.text)
+	}
+	return nil
 }
 
 // Running is a gateway that is ready on every lane. Stop it.
@@ -152,7 +176,12 @@ func (s Spec) validate() error {
 		}
 	}
 	if _, ok := d.Profiles[s.Profile]; !ok {
-		return fmt.Errorf("gateway %s has no profile %q; it has %s", d.Name, s.Profile, strings.Join(d.ProfileNames(), ", "))
+		return fmt.Errorf("gateway %s %w: it has no profile %q, only %s", d.Name, ErrLacks, s.Profile, strings.Join(d.ProfileNames(), ", "))
+	}
+	for name := range s.Files {
+		if name != path.Base(name) || name == d.Config {
+			return fmt.Errorf("start %s: %q is no name for a file beside the configuration", d.Name, name)
+		}
 	}
 	switch s.Place {
 	case PlaceEmbedded, PlaceContainer, PlaceLocal:

@@ -12,11 +12,11 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-func loadAll(fsys fs.FS, files []string) ([]*Definition, error) {
+func loadAll(fsys fs.FS, files []string, profiles map[string]*Profile) ([]*Definition, error) {
 	var definitions []*Definition
 	var failures []error
 	for _, file := range files {
-		definition, err := loadOne(fsys, file)
+		definition, err := loadOne(fsys, file, profiles)
 		definitions = append(definitions, definition)
 		failures = append(failures, err)
 	}
@@ -26,16 +26,16 @@ func loadAll(fsys fs.FS, files []string) ([]*Definition, error) {
 	return definitions, nil
 }
 
-func loadOne(fsys fs.FS, file string) (*Definition, error) {
+func loadOne(fsys fs.FS, file string, profiles map[string]*Profile) (*Definition, error) {
 	text, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("read gateway: %w", err)
 	}
-	d := &Definition{Name: path.Dir(file)}
+	d := &Definition{Name: path.Dir(file), shared: profiles}
 	if err := decode(file, text, d); err != nil {
 		return nil, err
 	}
-	problems := append(d.problems(), d.loadTemplates(fsys)...)
+	problems := slices.Concat(d.problems(), d.decided(), d.loadTemplates(fsys))
 	return d, located(file, text, problems)
 }
 

@@ -80,11 +80,18 @@ func withFreePorts(lanes []Lane) ([]Lane, error) {
 }
 
 func runLocal(ctx context.Context, spec Spec, binary, scratch string) (*Running, error) {
+	version, err := spec.Definition.askVersion(ctx, binary, localRunner(binary))
+	if err == nil {
+		err = spec.lacking(version)
+	}
+	if err != nil {
+		return nil, err
+	}
 	cmd, err := localCommand(spec, binary, scratch)
 	if err != nil {
 		return nil, err
 	}
-	r := &Running{spec: spec, image: binary, logs: NewLogBook(spec.Definition.Lane)}
+	r := &Running{spec: spec, version: version, image: binary, logs: NewLogBook(spec.Definition.Lane)}
 	for _, lane := range spec.Lanes {
 		r.lanes = append(r.lanes, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), lane.Listen))
 	}
@@ -93,7 +100,7 @@ func runLocal(ctx context.Context, spec Spec, binary, scratch string) (*Running,
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}
 	r.stop = func(ctx context.Context) error { return errors.Join(child.stop(ctx), os.RemoveAll(scratch)) }
-	if err := awaitLocal(ctx, r, binary, child); err != nil {
+	if err := awaitLocal(ctx, r, child); err != nil {
 		stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
 		stopErr := r.stop(stopping)
@@ -104,13 +111,18 @@ func runLocal(ctx context.Context, spec Spec, binary, scratch string) (*Running,
 
 func localCommand(spec Spec, binary, scratch string) (*exec.Cmd, error) {
 	d := spec.Definition
-	view := newView(d, spec.Lanes, "127.0.0.1", scratch)
+	view := newView(spec, "127.0.0.1", scratch)
 	text, err := spec.text(view)
 	if err != nil {
 		return nil, err
 	}
 	if err := os.WriteFile(view.Config, []byte(text), 0o644); err != nil {
 		return nil, fmt.Errorf("write the configuration: %w", err)
+	}
+	for name, content := range spec.Files {
+		if err := os.WriteFile(view.File(name), []byte(content), 0o644); err != nil {
+			return nil, fmt.Errorf("write a file of the configuration: %w", err)
+		}
 	}
 	args, err := expandAll(d.Run, view)
 	if err != nil {
@@ -129,12 +141,8 @@ func localCommand(spec Spec, binary, scratch string) (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-func awaitLocal(ctx context.Context, r *Running, binary string, child *process) (err error) {
+func awaitLocal(ctx context.Context, r *Running, child *process) error {
 	d := r.spec.Definition
-	r.version, err = d.askVersion(ctx, binary, localRunner(binary))
-	if err != nil {
-		return err
-	}
 	if err := awaitReady(ctx, d.Ready, r.lanes, child.exited); err != nil {
 		return err
 	}
@@ -168,7 +176,7 @@ func CheckConfig(ctx context.Context, spec Spec) (err error) {
 	if err != nil {
 		return err
 	}
-	args, err := expandAll(spec.Definition.Check, newView(spec.Definition, spec.Lanes, "127.0.0.1", scratch))
+	args, err := expandAll(spec.Definition.Check, newView(spec, "127.0.0.1", scratch))
 	if err != nil {
 		return err
 	}

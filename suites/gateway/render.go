@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -34,6 +36,9 @@ type View struct {
 	Modules []string
 }
 
+// File is the path of one of [Spec.Files], beside the configuration.
+func (v View) File(name string) string { return path.Join(v.Scratch, name) }
+
 // LaneView is one lane as a template sees it.
 type LaneView struct {
 	// Name is lane0, lane1 ...
@@ -44,20 +49,64 @@ type LaneView struct {
 	Port   uint16
 	// Upstream is host:port.
 	Upstream string
+	// Backup is the host:port of the lane's second endpoint, in profiles with two servers.
+	Backup string
+	// Domain is the upstream's host name and Resolver the host:port of the name server to ask, in profiles with names.
+	Domain   string
+	Resolver string
+	// Socket is the path of the upstream's socket, in profiles with sockets.
+	Socket string
+	// Connect and Read are the timeouts of View.
+	Connect, Read time.Duration
+}
+
+// UpstreamPort is the port of Upstream alone.
+func (l LaneView) UpstreamPort() string {
+	_, port, _ := net.SplitHostPort(l.Upstream)
+	return port
+}
+
+// UpstreamHost is the host of Upstream alone.
+func (l LaneView) UpstreamHost() string {
+	host, _, _ := net.SplitHostPort(l.Upstream)
+	return host
+}
+
+// ResolverHost and ResolverPort are the two parts of Resolver.
+func (l LaneView) ResolverHost() string {
+	host, _, _ := net.SplitHostPort(l.Resolver)
+	return host
+}
+
+// ResolverPort is the port of Resolver alone.
+func (l LaneView) ResolverPort() string {
+	_, port, _ := net.SplitHostPort(l.Resolver)
+	return port
 }
 
 // LaneName is the tag that a lane has in logs: lane0, lane1 ...
 func LaneName(index int) string { return "lane" + strconv.Itoa(index) }
 
-func newView(d *Definition, lanes []Lane, host, scratch string) View {
-	v := View{Connect: ConnectTimeout, Read: ReadTimeout, Scratch: scratch, Config: path.Join(scratch, d.Config), Modules: d.Modules}
-	for _, lane := range lanes {
+func newView(spec Spec, host, scratch string) View {
+	d, p := spec.Definition, spec.Definition.Profile(spec.Profile)
+	v := View{Connect: cmp.Or(spec.Connect, p.Connect, ConnectTimeout), Read: cmp.Or(spec.Read, p.Read, ReadTimeout),
+		Scratch: scratch, Config: path.Join(scratch, d.Config), Modules: d.Modules}
+	for _, lane := range spec.Lanes {
 		v.Lanes = append(v.Lanes, LaneView{
-			Name: LaneName(lane.Index), Host: host, Port: lane.Listen, Upstream: lane.Upstream.String(),
+			Name: LaneName(lane.Index), Host: host, Port: lane.Listen, Upstream: text(lane.Upstream), Backup: text(lane.Backup),
+			Domain: lane.Domain, Resolver: text(lane.Resolver), Socket: lane.Socket, Connect: v.Connect, Read: v.Read,
 			Listen: net.JoinHostPort(host, strconv.Itoa(int(lane.Listen))),
 		})
 	}
 	return v
+}
+
+// text writes an address, or nothing for none.
+func text(addr netip.AddrPort) string {
+	if !addr.IsValid() {
+		return ""
+	}
+	return addr.String()
 }
 
 func templateFuncs() template.FuncMap {
@@ -72,7 +121,11 @@ func templateFuncs() template.FuncMap {
 func (d *Definition) loadTemplates(fsys fs.FS) []problem {
 	found := d.orphans(fsys)
 	d.templates = map[string]*template.Template{}
-	sample := newView(d, []Lane{{Listen: 8001, Upstream: netip.MustParseAddrPort("192.0.2.1:80")}}, "0.0.0.0", "/tmp")
+	sample := func(profile string) View {
+		at := netip.MustParseAddrPort("192.0.2.1:80")
+		lane := Lane{Listen: 8001, Upstream: at, Backup: at, Domain: "lane0.test", Resolver: at, Socket: "/tmp/lane0.sock"}
+		return newView(Spec{Definition: d, Profile: profile, Lanes: []Lane{lane}}, "0.0.0.0", "/tmp")
+	}
 	for _, name := range d.ProfileNames() {
 		tmpl, err := d.loadTemplate(fsys, name)
 		if err != nil {
@@ -80,16 +133,16 @@ func (d *Definition) loadTemplates(fsys fs.FS) []problem {
 			continue
 		}
 		d.templates[name] = tmpl
-		if _, err := d.render(name, sample); err != nil {
+		if _, err := d.render(name, sample(name)); err != nil {
 			found = append(found, problem{"profiles", err})
 		}
 	}
 	for key, args := range map[string][]string{"run": d.Run, "check": d.Check} {
-		if _, err := expandAll(args, sample); err != nil {
+		if _, err := expandAll(args, sample("")); err != nil {
 			found = append(found, problem{key, err})
 		}
 	}
-	if _, err := d.environment(sample); err != nil {
+	if _, err := d.environment(sample("")); err != nil {
 		found = append(found, problem{"env", err})
 	}
 	return found
@@ -103,7 +156,8 @@ func (d *Definition) orphans(fsys fs.FS) []problem {
 	}
 	var found []problem
 	for _, file := range files {
-		if _, ok := d.Profiles[strings.TrimSuffix(path.Base(file), ".tmpl")]; !ok {
+		name := strings.TrimSuffix(path.Base(file), ".tmpl")
+		if _, ok := d.Profiles[name]; !ok && name != commonTemplate {
 			found = append(found, problem{"profiles", fmt.Errorf("%s belongs to no profile; add it or remove the file", path.Base(file))})
 		}
 	}
@@ -116,8 +170,19 @@ func (d *Definition) loadTemplate(fsys fs.FS, profile string) (*template.Templat
 	if err != nil {
 		return nil, fmt.Errorf("profile %s has no template: %w", profile, err)
 	}
-	return template.New(file).Funcs(templateFuncs()).Option("missingkey=error").Parse(string(text))
+	tmpl := template.New(file).Funcs(templateFuncs()).Option("missingkey=error")
+	common, err := fs.ReadFile(fsys, path.Join(d.Name, commonTemplate+".tmpl"))
+	if err == nil {
+		_, err = tmpl.New(commonTemplate).Parse(string(common))
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the parts that profiles share: %w", err)
+	}
+	return tmpl.Parse(string(text))
 }
+
+// commonTemplate is the name of the file with the named templates that the profiles of a gateway share.
+const commonTemplate = "common"
 
 // render fills a profile's template.
 func (d *Definition) render(profile string, v View) (string, error) {
