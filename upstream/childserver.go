@@ -29,7 +29,7 @@ type childServer struct {
 const startTimeout = 10 * time.Second
 
 func startProcess(ep *Endpoint) (server, error) {
-	s := &childServer{ep: ep, cfg: EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: HTTP, InBand: ep.inBand}}
+	s := &childServer{ep: ep, cfg: EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: HTTP, Protocol: ep.speaks, InBand: ep.inBand}}
 	if err := s.spawn(); err != nil {
 		return nil, err
 	}

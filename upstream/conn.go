@@ -86,12 +86,7 @@ func (c *conn) run() *wire.Ended {
 			return end
 		}
 	}
-	var q request
-	for {
-		if end := c.next(&q); end != nil {
-			return end
-		}
-	}
+	return protocols[c.ep.speaks](c)
 }
 
 // decideAccept journals the connection and gives the rule that breaks it before anything is read.

@@ -40,6 +40,7 @@ type Endpoint struct {
 	id     string
 	addr   netip.AddrPort
 	inBand bool
+	speaks Protocol
 	kind   atomic.Value // Kind
 	plan   atomic.Pointer[compiled]
 	open   atomic.Int64  // connections
@@ -53,7 +54,7 @@ type Endpoint struct {
 }
 
 func open(u *Upstream, cfg EndpointConfig) (*Endpoint, error) {
-	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, changing: make(chan struct{}, 1)}
+	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, changing: make(chan struct{}, 1)}
 	ep.plan.Store(&compiled{})
 	var err error
 	if ep.addr, err = netip.ParseAddrPort(cfg.Address); err != nil {
@@ -126,7 +127,7 @@ type State struct {
 
 // State gives the endpoint's present state; it never waits for a plan change.
 func (ep *Endpoint) State() State {
-	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), InBand: ep.inBand}
+	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), Protocol: ep.speaks, InBand: ep.inBand}
 	return State{cfg, ep.plan.Load().plan, ep.open.Load(), ep.served.Load()}
 }
 
@@ -158,6 +159,8 @@ func (ep *Endpoint) SetPlan(ctx context.Context, p Plan, existing Existing) erro
 func (ep *Endpoint) able(c *compiled) error {
 	for _, r := range c.rules {
 		switch {
+		case !ep.speaks.speaks(r.fault):
+			return fmt.Errorf("%s is %w: endpoint %s speaks %s, the fault is one of %s", r.fault.Name, ErrUnsupported, ep.id, ep.speaks, r.fault.Protocol)
 		case r.fault.Needing(fault.NetAdmin) && ep.up.fwErr != nil:
 			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.fwErr)
 		case r.fault.Needing(fault.NetAdmin) && r.fault.Level == fault.Request && ep.Kind() == Process:

@@ -138,15 +138,19 @@ func (u *Upstream) Abilities() Abilities {
 
 // EndpointConfig describes an endpoint.
 type EndpointConfig struct {
-	ID      string `json:"id,omitempty" jsonschema:"name; default: the address it got"`
-	Address string `json:"address" jsonschema:"host:port to listen on; port 0 takes a free one"`
-	Kind    Kind   `json:"kind,omitempty" jsonschema:"http (default) or process: served by a child process that can be killed"`
-	InBand  bool   `json:"inBand,omitempty" jsonschema:"let a request choose its own fault with the Gatefault field or ?gatefault="`
+	ID       string   `json:"id,omitempty" jsonschema:"name; default: the address it got"`
+	Address  string   `json:"address" jsonschema:"host:port to listen on; port 0 takes a free one"`
+	Kind     Kind     `json:"kind,omitempty" jsonschema:"http (default) or process: served by a child process that can be killed"`
+	Protocol Protocol `json:"protocol,omitempty" jsonschema:"what it speaks; default: http"`
+	InBand   bool     `json:"inBand,omitempty" jsonschema:"let a request choose its own fault with the Gatefault field or ?gatefault="`
 }
 
 // Validate tells what is wrong with c.
 func (c EndpointConfig) Validate() error {
 	if err := c.Kind.validate(); c.Kind != "" && err != nil {
+		return err
+	}
+	if err := c.Protocol.validate(); c.Protocol != "" && err != nil {
 		return err
 	}
 	if _, err := netip.ParseAddrPort(c.Address); err != nil {
@@ -185,9 +189,7 @@ func (u *Upstream) Listen(cfg EndpointConfig) (*Endpoint, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if cfg.Kind == "" {
-		cfg.Kind = HTTP
-	}
+	cfg.Kind, cfg.Protocol = cmp.Or(cfg.Kind, HTTP), cmp.Or(cfg.Protocol, HTTP1)
 	if err := u.mayAdd(cfg.ID); err != nil {
 		return nil, err
 	}

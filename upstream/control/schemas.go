@@ -30,6 +30,7 @@ func scalars() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[upstream.Range]():     {Types: []string{"string", "integer"}, Pattern: `^([0-9]+(-[0-9]*)?)?$`},
 		reflect.TypeFor[fault.Args]():         {Type: "object", AdditionalProperties: value},
 		reflect.TypeFor[upstream.Kind]():      enum(upstream.HTTP, upstream.Process),
+		reflect.TypeFor[upstream.Protocol]():  enum(upstream.Protocols()...),
 		reflect.TypeFor[upstream.EventKind](): enum(eventKinds()...),
 		reflect.TypeFor[fault.Level]():        enum(fault.Armed, fault.Accept, fault.Request),
 		reflect.TypeFor[fault.Evidence]():     enum(fault.Event, fault.Kernel, fault.Exit, fault.None),

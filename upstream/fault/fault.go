@@ -63,6 +63,7 @@ type Fault struct {
 	Name     string   // layer.event[-variant]
 	Doc      string   // one sentence, without the name
 	Level    Level    // where it acts
+	Protocol string   // what the endpoint must speak: tls, h2, fcgi ...; empty: any
 	Params   []Param  // what can be tuned
 	Script   string   // the wire script's text, with ${param}; empty for armed faults and those with logic
 	Arm      Arming   // for armed faults
