@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -22,19 +23,22 @@ import (
 
 // conn is one accepted connection.
 type conn struct {
-	ep     *Endpoint
-	net    *net.TCPConn
-	id     uint64 // number in the journal
-	seq    uint64 // number on this endpoint, for plans
-	n      int    // requests so far
-	remote string
-	r      *bufio.Reader
-	out    []byte // reused for answers
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   chan struct{} // closed when it is over
-	busy   bool          // a request is under way
-	drop   *dropped      // set by a script that had the kernel drop our packets
+	ep        *Endpoint
+	tcp       *net.TCPConn
+	net       net.Conn             // what is spoken on: tcp, or TLS over it
+	hello     *tls.ClientHelloInfo // the peer's, once read
+	helloSize int                  // bytes of its record
+	id        uint64               // number in the journal
+	seq       uint64               // number on this endpoint, for plans
+	n         int                  // requests so far
+	remote    string
+	r         *bufio.Reader
+	out       []byte // reused for answers
+	ctx       context.Context
+	cancel    context.CancelFunc
+	done      chan struct{} // closed when it is over
+	busy      bool          // a request is under way
+	drop      *dropped      // set by a script that had the kernel drop our packets
 }
 
 // dropped is a firewall rule of one connection and the event that will tell what it saw.
@@ -50,7 +54,7 @@ const (
 )
 
 func newConn(ep *Endpoint, c *net.TCPConn) *conn {
-	cn := &conn{ep: ep, net: c, id: ep.up.conns.Add(1), seq: ep.seen.Add(1), remote: c.RemoteAddr().String(), done: make(chan struct{})}
+	cn := &conn{ep: ep, tcp: c, net: c, id: ep.up.conns.Add(1), seq: ep.seen.Add(1), remote: c.RemoteAddr().String(), done: make(chan struct{})}
 	cn.ctx, cn.cancel = context.WithCancel(context.Background())
 	cn.r = bufio.NewReaderSize(c, readBuffer)
 	return cn
@@ -59,7 +63,7 @@ func newConn(ep *Endpoint, c *net.TCPConn) *conn {
 // serve runs the connection to its end, which it journals.
 func (c *conn) serve() {
 	defer c.cancel()
-	stop := context.AfterFunc(c.ctx, func() { _ = c.net.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(c.ctx, func() { _ = c.tcp.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	end := c.run()
 	c.finish(end)
@@ -69,9 +73,9 @@ func (c *conn) serve() {
 // finish closes the socket unless a script did, and journals what a firewall rule of this connection saw.
 func (c *conn) finish(end *wire.Ended) {
 	if end.How == wire.Aborted && c.busy {
-		_ = c.net.SetLinger(0)
+		_ = c.tcp.SetLinger(0)
 	}
-	_ = c.net.Close()
+	_ = c.tcp.Close()
 	if c.drop != nil {
 		if err := c.ep.journalHits(c.drop.rule, c.drop.event); err != nil {
 			c.ep.up.log.Warn("connection's firewall rule", "err", err)
@@ -214,9 +218,15 @@ func (c *conn) session(r *rule, q *request) *wire.Session {
 		Net: c.net, R: c.r, Host: host{c, r, q},
 		Read:     func() error { return c.readAll(q) },
 		ReadHead: func() error { return c.readHead(q) },
-		Respond:  func(status int, body string) error { return c.respond(q, status, body) },
-		Fired:    func() { tell(Event{Kind: Fired}) },
-		Vars:     c.variable,
+		Hello:    c.readHello,
+		Secure: func(s *wire.Session, how wire.TLS) error {
+			err := c.handshake(how, s.Fired)
+			s.Net, s.R = c.net, c.r
+			return err
+		},
+		Respond: func(status int, body string) error { return c.respond(q, status, body) },
+		Fired:   func() { tell(Event{Kind: Fired}) },
+		Vars:    c.variable,
 		Trace: func(sent []byte) {
 			tell(Event{Kind: SentBytes, Bytes: int64(len(sent)), Sample: bytes.Clone(sent[:min(len(sent), maxSample)])})
 		},
@@ -279,7 +289,7 @@ func (c *conn) ended(err error) *wire.Ended {
 	switch {
 	case errors.As(err, &end):
 		return end
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), alertOf(err) != "":
 		return &wire.Ended{By: "peer", How: wire.FIN}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return &wire.Ended{By: "peer", How: wire.RST}

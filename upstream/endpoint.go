@@ -72,6 +72,9 @@ func (ep *Endpoint) start(kind Kind) error {
 	if kind == Process {
 		begin = startProcess
 	}
+	if kind == Process && ep.speaks == OverTLS { // its certificates would come from an authority of its own
+		return fmt.Errorf("a process endpoint that speaks tls is %w: use kind: http", ErrUnsupported)
+	}
 	server, err := begin(ep)
 	if err != nil {
 		return err

@@ -14,6 +14,8 @@ type EventKind string
 // Kinds of events.
 const (
 	Accepted   EventKind = "accept"      // a connection was accepted
+	Hello      EventKind = "hello"       // a TLS ClientHello was read
+	Handshake  EventKind = "handshake"   // a TLS handshake is over, how and by whom; the detail says which certificate was presented
 	Requested  EventKind = "request"     // a request's head was read and the plan decided; for healthy ones, the answer is out
 	Fired      EventKind = "fired"       // a fault took effect, on a connection or request
 	SentBytes  EventKind = "sent"        // a fault's script sent a run of bytes
@@ -44,7 +46,7 @@ type Event struct {
 	Bytes    int64         `json:"bytes,omitempty"`
 	Sample   []byte        `json:"sample,omitempty"` // the first bytes of a run
 	By       string        `json:"by,omitempty"`     // us or peer
-	How      string        `json:"how,omitempty"`    // fin, rst, aborted, signal name
+	How      string        `json:"how,omitempty"`    // fin, rst, aborted, alert, complete, signal name
 	Packets  uint64        `json:"packets,omitempty"`
 	Attempts int           `json:"attempts,omitempty"` // distinct source address and port
 	OOM      bool          `json:"oom,omitempty"`      // the kernel's out-of-memory killer did it

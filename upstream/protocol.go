@@ -18,7 +18,8 @@ const HTTP1 Protocol = "http"
 
 // protocols serve a connection from its first byte on, once no fault has broken it at accept.
 var protocols = map[Protocol]func(*conn) *wire.Ended{
-	HTTP1: (*conn).serveHTTP1,
+	HTTP1:   (*conn).serveHTTP1,
+	OverTLS: (*conn).serveTLS,
 }
 
 // Protocols lists what endpoints can speak.

@@ -28,6 +28,7 @@ import (
 
 	"github.com/gatefault/gatefault/upstream/firewall"
 	"github.com/gatefault/gatefault/upstream/firewall/netns"
+	"github.com/gatefault/gatefault/upstream/pki"
 	"github.com/gatefault/gatefault/upstream/process"
 )
 
@@ -65,7 +66,8 @@ type Upstream struct {
 	fw      *firewall.Firewall
 	fwErr   error // why there is no firewall
 	conns   atomic.Uint64
-	child   *childSide // set in a child process that serves an endpoint for its parent
+	ca      func() (*pki.Authority, error) // makes it when first asked
+	child   *childSide                     // set in a child process that serves an endpoint for its parent
 
 	mu        sync.Mutex // guards what follows
 	endpoints map[string]*Endpoint
@@ -86,6 +88,7 @@ func New(o Options) (*Upstream, error) {
 	u := &Upstream{opts: o, log: o.Log, start: time.Now(), endpoints: map[string]*Endpoint{}}
 	u.boot = randomHex(4)
 	u.journal = newJournal(o.JournalSize, u.start)
+	u.ca = sync.OnceValues(func() (*pki.Authority, error) { return pki.New(time.Now()) })
 	u.openFirewall()
 	return u, nil
 }

@@ -147,6 +147,9 @@ func (c *Client) Reset(ctx context.Context) error {
 	return err
 }
 
+// CA gives the certificate, in PEM, of the authority that signs what the endpoints present in TLS.
+func (c *Client) CA(ctx context.Context) ([]byte, error) { return c.get(ctx, prefix+"/ca") }
+
 // Metrics gives the metrics in Prometheus' text format.
 func (c *Client) Metrics(ctx context.Context) (string, error) {
 	b, err := c.get(ctx, "/metrics")

@@ -1,6 +1,8 @@
 package control_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -46,6 +48,18 @@ var _ = Describe("The client", func() {
 		Expect(slow.Params).To(ConsistOf(fault.Param{Name: "delay", Kind: "duration", Default: "30s", Min: "0s", Max: "1h",
 			Doc: "time before the first byte of the answer"}))
 		Expect(slow.Script).To(ContainSubstring("sleep ${delay}"))
+	})
+
+	It("gives the authority that a TLS endpoint's certificate is signed by", func(ctx SpecContext) {
+		state, err := h.client.CreateEndpoint(ctx, upstream.EndpointConfig{Address: "127.0.0.1:0", Protocol: upstream.OverTLS})
+		Expect(err).NotTo(HaveOccurred())
+		ca, err := h.client.CA(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		roots := x509.NewCertPool()
+		Expect(roots.AppendCertsFromPEM(ca)).To(BeTrue())
+		c, err := tls.Dial("tcp", state.Address, &tls.Config{RootCAs: roots})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(c.Close()).To(Succeed())
 	})
 
 	It("creates, lists, shows and deletes endpoints", func(ctx SpecContext) {

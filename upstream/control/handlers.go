@@ -186,6 +186,16 @@ func (a *api) metrics(w http.ResponseWriter, r *http.Request) (any, error) {
 	return nil, nil
 }
 
+func (a *api) ca(w http.ResponseWriter, _ *http.Request) (any, error) {
+	ca, err := a.up.CA()
+	if err != nil {
+		return nil, err
+	}
+	w.Header().Set("Content-Type", mediaPEM)
+	_, _ = w.Write(ca) // the client may be gone
+	return nil, nil
+}
+
 func (a *api) openAPI(w http.ResponseWriter, _ *http.Request) (any, error) {
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(a.document) // the client may be gone

@@ -112,6 +112,7 @@ var _ = Describe("The OpenAPI document", func() {
 			"Plan":      func() error { _, err := c.Plan(ctx, "app"); return err },
 			"Journal":   func() error { _, err := c.Journal(ctx, control.JournalQuery{}); return err },
 			"Metrics":   func() error { _, err := c.Metrics(ctx); return err },
+			"CA":        func() error { _, err := c.CA(ctx); return err },
 			"OpenAPI":   func() error { _, err := c.OpenAPI(ctx); return err },
 			"Clear":     func() error { _, err := c.Clear(ctx, "app"); return err },
 			"Reset":     func() error { return c.Reset(ctx) },

@@ -14,6 +14,9 @@ import (
 // prefix is where the API lives.
 const prefix = "/api/v1"
 
+// mediaPEM is the media type of certificates in PEM (RFC 8555 §9.1).
+const mediaPEM = "application/pem-certificate-chain"
+
 // operation is one row of the table from which routes and OpenAPI document are made.
 type operation struct {
 	name     string // operationId
@@ -94,6 +97,9 @@ func (a *api) operations() []operation {
 		{name: "reset", method: "POST", path: prefix + "/reset", status: http.StatusNoContent,
 			summary:  "Makes every endpoint healthy and closes its connections",
 			problems: []problemType{failed}, call: answer(a.reset)},
+		{name: "getCA", method: "GET", path: prefix + "/ca",
+			summary:  "Gives the certificate of the authority that the endpoints' TLS certificates are signed by, in PEM",
+			problems: []problemType{failed}, call: call{media: mediaPEM, serve: a.ca}},
 		{name: "openapi", method: "GET", path: prefix + "/openapi.json",
 			summary: "Gives this document", call: call{media: "application/json", serve: a.openAPI}},
 		{name: "metrics", method: "GET", path: "/metrics",

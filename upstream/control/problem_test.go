@@ -94,7 +94,7 @@ var _ = Describe("A bad request", func() {
 		Entry("limit too high", "GET", "/journal?limit=10001", "", 400, "from 1 to 10000"),
 		Entry("limit of 0", "GET", "/journal?limit=0", "", 400, "from 1 to 10000"),
 		Entry("wait too long", "GET", "/journal?wait=1h", "", 400, "from 0s to 30s"),
-		Entry("unknown kind of event", "GET", "/events?kind=clos", "", 400, "there are accept, request,"),
+		Entry("unknown kind of event", "GET", "/events?kind=clos", "", 400, "there are accept, hello,"),
 		Entry("bad after of events", "GET", "/events?after=x", "", 400, "not the number of an event"),
 		Entry("endpoint exists", "POST", "/endpoints", `{"id":"app","address":"127.0.0.1:0"}`, 409, "exists already: app"),
 		Entry("bad address", "POST", "/endpoints", `{"address":"localhost"}`, 422, `"localhost" is not IP:port`),

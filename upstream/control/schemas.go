@@ -41,7 +41,7 @@ func scalars() map[reflect.Type]*jsonschema.Schema {
 }
 
 func eventKinds() []upstream.EventKind {
-	return []upstream.EventKind{upstream.Accepted, upstream.Requested, upstream.Fired, upstream.SentBytes, upstream.PeerClosed, upstream.Closed, upstream.PlanSet,
+	return []upstream.EventKind{upstream.Accepted, upstream.Hello, upstream.Handshake, upstream.Requested, upstream.Fired, upstream.SentBytes, upstream.PeerClosed, upstream.Closed, upstream.PlanSet,
 		upstream.KernelSaw, upstream.ProcessEnd, upstream.ProcessRun, upstream.Stopped, upstream.Failed}
 }
 

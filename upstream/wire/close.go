@@ -34,7 +34,7 @@ func drain(ctx context.Context, c net.Conn) {
 // Reset waits until the kernel has sent what was written (SIOCOUTQ = 0, at most one second), then closes with RST:
 // a reset at once would throw the unsent bytes away.
 func Reset(ctx context.Context, c net.Conn) {
-	tcp, ok := c.(*net.TCPConn)
+	tcp, ok := tcpOf(c)
 	if !ok {
 		_ = c.Close()
 		return
@@ -42,4 +42,13 @@ func Reset(ctx context.Context, c net.Conn) {
 	awaitSent(ctx, tcp, time.Second)
 	_ = tcp.SetLinger(0)
 	_ = tcp.Close()
+}
+
+// tcpOf gives the TCP connection below c, which may be a TLS connection.
+func tcpOf(c net.Conn) (*net.TCPConn, bool) {
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = over.NetConn()
+	}
+	tcp, ok := c.(*net.TCPConn)
+	return tcp, ok
 }

@@ -28,7 +28,7 @@ func awaitSent(ctx context.Context, c *net.TCPConn, limit time.Duration) {
 
 // peerLeft tells whether the peer has closed although we have not read what it sent before (tcp(7), TCP_INFO).
 func peerLeft(c net.Conn) bool {
-	tcp, ok := c.(*net.TCPConn)
+	tcp, ok := tcpOf(c)
 	if !ok {
 		return false
 	}

@@ -26,13 +26,14 @@ func (sc Script) Run(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// Firing gives the script with a [Fire] before the first verb that does more than read, unless it has one already.
+// Firing gives the script with a [Fire] before the first verb that does more than read, unless it has one already or a
+// [Handshake], which fires by itself.
 func (sc Script) Firing() Script {
-	if sc.Uses("fire") {
+	if sc.Uses("fire") || sc.Uses("handshake") {
 		return sc
 	}
 	first := slices.IndexFunc(sc, func(st Step) bool {
-		return !slices.Contains([]string{"read-request", "read-head", "await-data"}, st.String())
+		return !slices.Contains([]string{"read-request", "read-head", "await-data", "read-hello"}, st.String())
 	})
 	if first < 0 {
 		first = len(sc)
@@ -178,6 +179,9 @@ var verbs = map[string]verb{
 	"read-head":       {"read-head", 0, 0, plain(ReadHead)},
 	"fire":            {"fire", 0, 0, plain(Fire)},
 	"await-data":      {"await-data", 0, 0, plain(AwaitData)},
+	"read-hello":      {"read-hello", 0, 0, plain(ReadHello)},
+	"handshake":       {"handshake CERTIFICATE [client-cert|old-version]", 1, 2, makeHandshake},
+	"alert":           {"alert NUMBER", 1, 1, makeAlert},
 	"send":            {`send "text"`, 1, 1, func(a []string) (Step, error) { return Send(a[0]), nil }},
 	"fill":            {"fill BYTES", 1, 1, sized(Fill)},
 	"fill-letters":    {"fill-letters BYTES", 1, 1, sized(FillLetters)},

@@ -53,6 +53,10 @@ type Session struct {
 	Read func() error
 	// ReadHead reads the head only.
 	ReadHead func() error
+	// Hello reads the peer's TLS ClientHello, unless that is done, and leaves it for Secure.
+	Hello func() error
+	// Secure does a TLS handshake and makes Net and R go through it; it calls Fired when the certificate is about to be sent.
+	Secure func(*Session, TLS) error
 	// Respond writes a well-formed answer with the provenance fields.
 	Respond func(status int, body string) error
 	// Fired is told when the fault takes effect; it may be nil.

@@ -1,0 +1,169 @@
+// Package pki makes the certificates that a chaos upstream presents: good ones of a certificate authority of its own, and
+// others that a gateway must refuse.
+package pki
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// ServerName is the host name of every certificate but those with the wrong name. The domain .test is reserved for such
+// uses (RFC 6761 §6.2).
+const ServerName = "upstream.gatefault.test"
+
+// OtherName is the host name of certificates with the wrong name.
+const OtherName = "somebody-else.gatefault.test"
+
+// Kind says what is right or wrong with a certificate.
+type Kind string
+
+// Kinds of certificates; all but SelfSigned and UnknownCA are signed by the authority.
+const (
+	Good        Kind = "good"
+	Expired     Kind = "expired"       // its time ended a day ago
+	NotYetValid Kind = "not-yet-valid" // its time begins tomorrow
+	WrongName   Kind = "wrong-name"    // for another host
+	SelfSigned  Kind = "self-signed"
+	UnknownCA   Kind = "unknown-ca" // signed by an authority that nobody knows
+)
+
+// Kinds lists the kinds of certificates.
+func Kinds() []Kind { return []Kind{Good, Expired, NotYetValid, WrongName, SelfSigned, UnknownCA} }
+
+// Authority signs certificates. It lives in memory only; each one has its own key.
+type Authority struct {
+	root    *issuer
+	unknown *issuer // signs what nobody can verify
+	now     time.Time
+
+	mu     sync.Mutex // guards leaves
+	leaves map[leafID]*tls.Certificate
+}
+
+type leafID struct {
+	kind Kind
+	addr netip.Addr
+}
+
+// issuer is a name with a key that signs.
+type issuer struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// day and year are what validity is counted in.
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+)
+
+// New makes an authority, valid for ten years around now.
+func New(now time.Time) (*Authority, error) {
+	a := &Authority{now: now, leaves: map[leafID]*tls.Certificate{}}
+	for name, at := range map[string]**issuer{"gatefault CA": &a.root, "an unknown CA": &a.unknown} {
+		made, err := newIssuer(name, now)
+		if err != nil {
+			return nil, fmt.Errorf("make %s: %w", name, err)
+		}
+		*at = made
+	}
+	return a, nil
+}
+
+func newIssuer(name string, now time.Time) (*issuer, error) {
+	template := &x509.Certificate{
+		Subject:   pkix.Name{CommonName: name, Organization: []string{"gatefault"}},
+		NotBefore: now.Add(-5 * year), NotAfter: now.Add(5 * year),
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,
+	}
+	cert, key, err := sign(template, nil)
+	return &issuer{cert, key}, err
+}
+
+// sign makes a key and a certificate for it, signed by the issuer or, without one, by itself.
+func sign(template *x509.Certificate, by *issuer) (*x509.Certificate, *ecdsa.PrivateKey, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)); err != nil {
+		return nil, nil, err
+	}
+	if by == nil {
+		by = &issuer{template, key}
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, by.cert, &key.PublicKey, by.key)
+	if err != nil {
+		return nil, nil, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	return cert, key, err
+}
+
+// PEM is the authority's certificate: what a client has to trust.
+func (a *Authority) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.cert.Raw})
+}
+
+// Certificate gives the certificate of that kind for a server at addr, which is made when first asked for. Its common
+// name is the address, for clients that compare it with nothing else (mod_ssl's SSLProxyCheckPeerName).
+func (a *Authority) Certificate(kind Kind, addr netip.Addr) (*tls.Certificate, error) {
+	id := leafID{kind, addr.Unmap()}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if leaf := a.leaves[id]; leaf != nil {
+		return leaf, nil
+	}
+	cert, key, err := sign(a.template(id), a.issuerOf(kind))
+	if err != nil {
+		return nil, fmt.Errorf("make a certificate (%s): %w", kind, err)
+	}
+	leaf := &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
+	a.leaves[id] = leaf
+	return leaf, nil
+}
+
+func (a *Authority) issuerOf(kind Kind) *issuer {
+	switch kind {
+	case SelfSigned:
+		return nil
+	case UnknownCA:
+		return a.unknown
+	}
+	return a.root
+}
+
+func (a *Authority) template(id leafID) *x509.Certificate {
+	from, to := a.validity(id.kind)
+	t := &x509.Certificate{
+		Subject:   pkix.Name{CommonName: id.addr.String(), Organization: []string{"gatefault"}, OrganizationalUnit: []string{string(id.kind)}},
+		NotBefore: from, NotAfter: to,
+		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
+		DNSNames: []string{ServerName}, IPAddresses: []net.IP{id.addr.AsSlice()},
+	}
+	if id.kind == WrongName {
+		t.Subject.CommonName, t.DNSNames, t.IPAddresses = OtherName, []string{OtherName}, nil
+	}
+	return t
+}
+
+func (a *Authority) validity(kind Kind) (from, to time.Time) {
+	switch kind {
+	case Expired:
+		return a.now.Add(-year), a.now.Add(-day)
+	case NotYetValid:
+		return a.now.Add(day), a.now.Add(year)
+	}
+	return a.now.Add(-day), a.now.Add(year)
+}

@@ -1,0 +1,109 @@
+package pki_test
+
+import (
+	"crypto/x509"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/gatefault/gatefault/upstream/pki"
+)
+
+var addr = netip.MustParseAddr("192.0.2.7")
+
+// verify is what a gateway does that knows the authority.
+func verify(t *testing.T, a *pki.Authority, kind pki.Kind, name string) error {
+	t.Helper()
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(a.PEM()) {
+		t.Fatal("the authority's certificate cannot be read")
+	}
+	leaf, err := a.Certificate(kind, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = leaf.Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots})
+	return err
+}
+
+func authority(t *testing.T) *pki.Authority {
+	t.Helper()
+	a, err := pki.New(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestGoodCertificateFitsNameAndAddress(t *testing.T) {
+	a := authority(t)
+	for _, name := range []string{pki.ServerName, addr.String()} {
+		if err := verify(t, a, pki.Good, name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestEachOtherCertificateIsWrongInItsOwnWay(t *testing.T) {
+	a := authority(t)
+	for kind, is := range map[pki.Kind]func(error) bool{
+		pki.Expired:     invalid(x509.Expired),
+		pki.NotYetValid: invalid(x509.Expired), // crypto/x509 has one reason for both
+		pki.WrongName:   isA[x509.HostnameError],
+		pki.SelfSigned:  isA[x509.UnknownAuthorityError],
+		pki.UnknownCA:   isA[x509.UnknownAuthorityError],
+	} {
+		for _, name := range []string{pki.ServerName, addr.String()} {
+			if err := verify(t, a, kind, name); !is(err) {
+				t.Errorf("%s for %s: %v", kind, name, err)
+			}
+		}
+	}
+	if err := verify(t, a, pki.WrongName, pki.OtherName); err != nil {
+		t.Errorf("the wrong name is all that is wrong: %v", err)
+	}
+}
+
+func TestTimesOfCertificates(t *testing.T) {
+	a, now := authority(t), time.Now()
+	expired, _ := a.Certificate(pki.Expired, addr)
+	early, _ := a.Certificate(pki.NotYetValid, addr)
+	if !expired.Leaf.NotAfter.Before(now) || !expired.Leaf.NotBefore.Before(expired.Leaf.NotAfter) {
+		t.Errorf("expired is valid from %s to %s", expired.Leaf.NotBefore, expired.Leaf.NotAfter)
+	}
+	if !early.Leaf.NotBefore.After(now) {
+		t.Errorf("not-yet-valid is valid from %s", early.Leaf.NotBefore)
+	}
+}
+
+func TestCertificatesAreKept(t *testing.T) {
+	a := authority(t)
+	one, _ := a.Certificate(pki.Good, addr)
+	two, _ := a.Certificate(pki.Good, netip.MustParseAddr("::ffff:192.0.2.7"))
+	if one != two {
+		t.Error("the same address got two certificates")
+	}
+}
+
+func TestAnotherAuthorityIsNotTrusted(t *testing.T) {
+	a, b := authority(t), authority(t)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(b.PEM())
+	leaf, _ := a.Certificate(pki.Good, addr)
+	if _, err := leaf.Leaf.Verify(x509.VerifyOptions{Roots: roots}); !isA[x509.UnknownAuthorityError](err) {
+		t.Error(err)
+	}
+}
+
+func isA[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}
+
+func invalid(why x509.InvalidReason) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[x509.CertificateInvalidError](err)
+		return ok && e.Reason == why
+	}
+}
