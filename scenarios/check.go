@@ -111,6 +111,10 @@ func (c *checker) identity(s *Scenario, stem string) {
 
 func (c *checker) fault(s *Scenario) {
 	c.oneOf("endpoint", string(s.Endpoint), []string{"http", "process", "memory"})
+	c.oneOf("target", string(s.Target), texts([]Target{Primary, Backup, Both}))
+	if s.Contact != "" {
+		c.oneOf("contact", string(s.Contact), texts([]Contact{NoContact}))
+	}
 	c.oneOf("evidence", s.Evidence, evidences())
 	if !nameForm.MatchString(s.Profile) {
 		c.fail("profile", "profile %q may only have small letters, digits and dashes", s.Profile)
@@ -170,6 +174,12 @@ func (c *checker) request(s *Scenario) {
 		}
 	}
 	c.duration("patience", s.Patience)
+	if s.Checks < 0 || s.Checks > maxChecks {
+		c.fail("checks", "checks is %d; it goes from 1 to %d", s.Checks, maxChecks)
+	}
+	if s.Age < 0 || s.Age > maxAge || s.Age > 0 && !s.Warm {
+		c.fail("age", "age is %s; it goes with warm and takes at most %s", s.Age, maxAge)
+	}
 	if t := s.Traffic; t != nil {
 		c.duration("traffic.over", t.Over)
 		if t.Requests < 2 || t.Requests > 1000 {
@@ -177,6 +187,12 @@ func (c *checker) request(s *Scenario) {
 		}
 	}
 }
+
+// Bounds of what a cell may wait for before its request.
+const (
+	maxChecks = 20
+	maxAge    = 5 * time.Second
+)
 
 func (c *checker) duration(path string, d time.Duration) {
 	if d <= 0 || d > MaxPatience {
@@ -218,6 +234,7 @@ func (c *checker) standard(s *Scenario) {
 		at := fmt.Sprintf("standard.%d", i)
 		c.outcome(at, e.Outcome, e.Attempts)
 		c.failures(at, e.Failures, s.Traffic)
+		c.more(at, s, e.Again, e.By)
 		c.need(at+".why", e.Why)
 		c.need(at+".cite", e.Cite)
 	}
@@ -229,6 +246,16 @@ func (c *checker) outcome(at string, o Outcome, attempts int) {
 	}
 	if attempts < 0 || attempts > 100 {
 		c.fail(at+".attempts", "%s.attempts is %d; it takes 1 to 100", at, attempts)
+	}
+}
+
+// more checks what an expectation says beyond the outcome.
+func (c *checker) more(at string, s *Scenario, again Outcome, by By) {
+	if s.Again == again.IsZero() {
+		c.fail(at+".again", "%s.again and again: true go together; write both or none", at)
+	}
+	if by != "" {
+		c.oneOf(at+".by", string(by), texts([]By{ByEdge, ByGateway, ByUpstream}))
 	}
 }
 
@@ -251,6 +278,7 @@ func (c *checker) pin(s *Scenario, i int) {
 	}
 	c.outcome(at, p.Outcome, p.Attempts)
 	c.failures(at, p.Failures, s.Traffic)
+	c.more(at, s, p.Again, p.By)
 	c.need(at+".why", p.Why)
 	if p.Cite == "" && p.Observed == "" {
 		c.fail(at, "%s has no cite; cite the manual or source, or write observed with the version instead of versions", at)

@@ -49,6 +49,12 @@ type Scenario struct {
 	Profile    string            `yaml:"profile" json:"profile,omitempty" jsonschema:"the gateway's configuration; default: plain"`
 	Endpoint   EndpointKind      `yaml:"endpoint" json:"endpoint,omitempty" jsonschema:"what serves the upstream address; default: http"`
 	Exclusive  bool              `yaml:"exclusive" json:"exclusive,omitempty" jsonschema:"runs alone, after the others"`
+	Target     Target            `yaml:"target" json:"target,omitempty" jsonschema:"in profiles with two servers: which of them has the fault; default: primary"`
+	Contact    Contact           `yaml:"contact" json:"contact,omitempty" jsonschema:"none: the gateway may answer without going to the upstream"`
+	Checks     int               `yaml:"checks" json:"checks,omitempty" jsonschema:"health checks that must have met the fault before the client asks, at most 20"`
+	Warm       bool              `yaml:"warm" json:"warm,omitempty" jsonschema:"the same request is made once, healthy, before the fault: it may be stored"`
+	Age        time.Duration     `yaml:"age" json:"age,omitempty" jsonschema:"with warm: time between that request and the fault, at most 5s"`
+	Again      bool              `yaml:"again" json:"again,omitempty" jsonschema:"the same request is made once more after the fault"`
 	Prime      bool              `yaml:"prime" json:"prime,omitempty" jsonschema:"one healthy request fills the gateway's connection pool first"`
 	Request    Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
 	Traffic    *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
@@ -65,6 +71,22 @@ type Scenario struct {
 	// Source is the file it was read from.
 	Source string `yaml:"-" json:"-"`
 }
+
+// Target says which of a lane's servers has the fault.
+type Target string
+
+// Targets.
+const (
+	Primary Target = "primary"
+	Backup  Target = "backup"
+	Both    Target = "both"
+)
+
+// Contact says whether the request has to reach the upstream.
+type Contact string
+
+// NoContact lets the gateway answer by itself: out of its cache, or because it knows that the upstream is down.
+const NoContact Contact = "none"
 
 // Request is what the client sends through the gateway. Path follows the cell's own prefix.
 type Request struct {
@@ -91,6 +113,8 @@ type Expectation struct {
 	Outcome  Outcome `yaml:"outcome" json:"outcome"`
 	Attempts int     `yaml:"attempts" json:"attempts,omitempty" jsonschema:"exact number of upstream attempts; absent: any"`
 	Failures *Share  `yaml:"failures" json:"failures,omitempty" jsonschema:"with traffic: how many requests fail"`
+	Again    Outcome `yaml:"again" json:"again,omitzero" jsonschema:"outcome of the same request after the fault"`
+	By       By      `yaml:"by" json:"by,omitempty" jsonschema:"in a chain: the tier that made the answer"`
 	Why      string  `yaml:"why" json:"why"`
 	Cite     string  `yaml:"cite" json:"cite" jsonschema:"RFC and section"`
 }
@@ -103,9 +127,21 @@ type Pin struct {
 	Outcome  Outcome `yaml:"outcome" json:"outcome"`
 	Attempts int     `yaml:"attempts" json:"attempts,omitempty" jsonschema:"exact number of upstream attempts; absent: any"`
 	Failures *Share  `yaml:"failures" json:"failures,omitempty" jsonschema:"with traffic: how many requests fail"`
+	Again    Outcome `yaml:"again" json:"again,omitzero" jsonschema:"outcome of the same request after the fault"`
+	By       By      `yaml:"by" json:"by,omitempty" jsonschema:"in a chain: the tier that made the answer"`
 	Why      string  `yaml:"why" json:"why"`
 	Cite     string  `yaml:"cite" json:"cite,omitempty" jsonschema:"source function or manual; not needed with observed"`
 }
+
+// By names who made an answer.
+type By string
+
+// Makers of answers, from the client's side inwards.
+const (
+	ByEdge     By = "edge"     // in a chain, the gateway that the client talks to
+	ByGateway  By = "gateway"  // the gateway, in a chain the one that talks to the upstream
+	ByUpstream By = "upstream" // passed on
+)
 
 // Operator is the runbook: what is seen, what to look at in which order, the cure, and how to keep it from coming back.
 type Operator struct {
@@ -158,6 +194,7 @@ func (s *Scenario) fillDefaults() {
 	}
 	fill(&s.Profile, "plain")
 	fill(&s.Endpoint, HTTPEndpoint)
+	fill(&s.Target, Primary)
 	fill(&s.Request.Method, "GET")
 	fill(&s.Request.Path, "/")
 	fill(&s.Patience, DefaultPatience)

@@ -41,6 +41,7 @@ type Endpoint struct {
 	addr   netip.AddrPort
 	inBand bool
 	speaks Protocol
+	target string       // of a tap
 	kind   atomic.Value // Kind
 	plan   atomic.Pointer[compiled]
 	open   atomic.Int64  // connections
@@ -54,7 +55,7 @@ type Endpoint struct {
 }
 
 func open(u *Upstream, cfg EndpointConfig) (*Endpoint, error) {
-	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, changing: make(chan struct{}, 1)}
+	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, target: cfg.Target, changing: make(chan struct{}, 1)}
 	ep.plan.Store(&compiled{})
 	var err error
 	if ep.addr, err = netip.ParseAddrPort(cfg.Address); err != nil {
@@ -69,8 +70,11 @@ func open(u *Upstream, cfg EndpointConfig) (*Endpoint, error) {
 // start starts the server of that kind; on failure the endpoint is as before.
 func (ep *Endpoint) start(kind Kind) error {
 	begin := startListener
-	if kind == Process {
+	switch kind {
+	case Process:
 		begin = startProcess
+	case Tap:
+		begin = startTap
 	}
 	if kind == Process && ep.speaks == OverTLS { // its certificates would come from an authority of its own
 		return fmt.Errorf("a process endpoint that speaks tls is %w: use kind: http", ErrUnsupported)
@@ -130,7 +134,7 @@ type State struct {
 
 // State gives the endpoint's present state; it never waits for a plan change.
 func (ep *Endpoint) State() State {
-	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), Protocol: ep.speaks, InBand: ep.inBand}
+	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), Protocol: ep.speaks, Target: ep.target, InBand: ep.inBand}
 	return State{cfg, ep.plan.Load().plan, ep.open.Load(), ep.served.Load()}
 }
 
@@ -162,6 +166,8 @@ func (ep *Endpoint) SetPlan(ctx context.Context, p Plan, existing Existing) erro
 func (ep *Endpoint) able(c *compiled) error {
 	for _, r := range c.rules {
 		switch {
+		case ep.Kind() == Tap:
+			return fmt.Errorf("%s is %w: endpoint %s %w", r.fault.Name, ErrUnsupported, ep.id, errTap)
 		case !ep.speaks.speaks(r.fault):
 			return fmt.Errorf("%s is %w: endpoint %s speaks %s, the fault is one of %s", r.fault.Name, ErrUnsupported, ep.id, ep.speaks, r.fault.Protocol)
 		case r.fault.Needing(fault.NetAdmin) && ep.up.fwErr != nil:
@@ -232,6 +238,9 @@ func (ep *Endpoint) SetKind(ctx context.Context, kind Kind) error {
 	before := ep.Kind()
 	if kind == before || ep.closed {
 		return nil
+	}
+	if kind == Tap || before == Tap {
+		return fmt.Errorf("endpoint %s: a tap is a tap from the start to the end", ep.id)
 	}
 	if err := ep.change(ctx, &compiled{}, CloseExisting); err != nil {
 		return err

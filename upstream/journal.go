@@ -22,6 +22,7 @@ const (
 	PeerClosed EventKind = "peer-closed" // the peer's FIN or RST was seen while a script waited
 	Closed     EventKind = "close"       // a connection is over
 	PlanSet    EventKind = "plan"        // the endpoint's plan changed
+	Relayed    EventKind = "relayed"     // a tap passed bytes on
 	KernelSaw  EventKind = "kernel"      // what the kernel counted while an endpoint was armed
 	ProcessEnd EventKind = "exit"        // the serving process ended
 	ProcessRun EventKind = "start"       // the serving process started

@@ -143,8 +143,9 @@ func (u *Upstream) Abilities() Abilities {
 type EndpointConfig struct {
 	ID       string   `json:"id,omitempty" jsonschema:"name; default: the address it got"`
 	Address  string   `json:"address" jsonschema:"host:port to listen on; port 0 takes a free one"`
-	Kind     Kind     `json:"kind,omitempty" jsonschema:"http (default) or process: served by a child process that can be killed"`
+	Kind     Kind     `json:"kind,omitempty" jsonschema:"http (default), process: served by a child process that can be killed, or tap: passes everything on to target and records it"`
 	Protocol Protocol `json:"protocol,omitempty" jsonschema:"what it speaks; default: http"`
+	Target   string   `json:"target,omitempty" jsonschema:"with kind tap: the IP:port to pass everything on to"`
 	InBand   bool     `json:"inBand,omitempty" jsonschema:"let a request choose its own fault with the Gatefault field or ?gatefault="`
 }
 
@@ -158,6 +159,9 @@ func (c EndpointConfig) Validate() error {
 	}
 	if _, err := netip.ParseAddrPort(c.Address); err != nil {
 		return fmt.Errorf("address %q is not IP:port", c.Address)
+	}
+	if _, err := netip.ParseAddrPort(c.Target); (c.Kind == Tap) != (c.Target != "") || c.Target != "" && err != nil {
+		return errors.New("kind tap, and no other, needs a target: IP:port")
 	}
 	if c.ID != "" && !endpointName.MatchString(c.ID) {
 		return fmt.Errorf("%q is not a name for an endpoint: it has up to 64 letters, digits, dots, colons, hyphens and underscores, the first a letter or digit", c.ID)
@@ -175,11 +179,12 @@ type Kind string
 const (
 	HTTP    Kind = "http"
 	Process Kind = "process"
+	Tap     Kind = "tap"
 )
 
 func (k Kind) validate() error {
-	if k != HTTP && k != Process {
-		return fmt.Errorf("no kind of endpoint is called %q; there are http and process", string(k))
+	if k != HTTP && k != Process && k != Tap {
+		return fmt.Errorf("no kind of endpoint is called %q; there are http, process and tap", string(k))
 	}
 	return nil
 }

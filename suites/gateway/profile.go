@@ -24,6 +24,8 @@ type Profile struct {
 	// Connect and Read replace the reference timeouts.
 	Connect time.Duration `yaml:"connect"`
 	Read    time.Duration `yaml:"read"`
+	// Broken profiles let no healthy answer through: the configuration is the fault.
+	Broken bool `yaml:"broken"`
 	// Chain puts a second gateway of the same product in front, with a recording tap between.
 	Chain bool `yaml:"chain"`
 }

@@ -165,6 +165,9 @@ func (d *Definition) orphans(fsys fs.FS) []problem {
 }
 
 func (d *Definition) loadTemplate(fsys fs.FS, profile string) (*template.Template, error) {
+	if d.Profile(profile).Chain {
+		profile = plainProfile // what stands in front is an ordinary gateway
+	}
 	file := path.Join(d.Name, profile+".tmpl")
 	text, err := fs.ReadFile(fsys, file)
 	if err != nil {
@@ -180,6 +183,9 @@ func (d *Definition) loadTemplate(fsys fs.FS, profile string) (*template.Templat
 	}
 	return tmpl.Parse(string(text))
 }
+
+// plainProfile is the profile of both tiers of a chain.
+const plainProfile = "plain"
 
 // commonTemplate is the name of the file with the named templates that the profiles of a gateway share.
 const commonTemplate = "common"

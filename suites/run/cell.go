@@ -31,11 +31,30 @@ const (
 
 // lane is where one cell at a time runs: a way through a gateway to an endpoint of its own.
 type lane struct {
-	gateway  *gateway.Running
-	index    int
-	endpoint string
-	upstream netip.AddrPort
-	control  *control.Client
+	gateway    *gateway.Running // what the client talks to
+	inner      *gateway.Running // in a chain: the one behind it
+	place      gateway.Place
+	needs      gateway.Profile
+	index      int
+	endpoint   string
+	upstream   netip.AddrPort
+	backup     string // the second endpoint, in profiles with two servers
+	backupAddr netip.AddrPort
+	tap        string // in a chain: the endpoint that records what passes between the tiers
+	control    *control.Client
+}
+
+// toGateway is the lane as the gateway's configuration needs it.
+func (l *lane) toGateway() gateway.Lane {
+	return gateway.Lane{Index: l.index, Upstream: l.upstream, Backup: l.backupAddr}
+}
+
+// endpoints lists the upstream's endpoints of the lane.
+func (l *lane) endpoints() []string {
+	if l.backup == "" {
+		return []string{l.endpoint}
+	}
+	return []string{l.endpoint, l.backup}
 }
 
 // cell is one scenario on one lane.
@@ -45,6 +64,8 @@ type cell struct {
 	scenario *scenarios.Scenario
 	fault    *fault.Fault
 	result   *Result
+	nonces   []string // of the answers seen so far
+	cleared  uint64   // where in the journal the fault ends; 0: in force
 }
 
 // path gives the target of the cell's requests in one phase.
@@ -92,20 +113,32 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err := c.proveHealthy(ctx); err != nil {
 		return notInjected{err}
 	}
+	if err := c.warm(ctx); err != nil {
+		return notInjected{err}
+	}
 	from, err := c.inject(ctx)
 	if err != nil {
 		return err
 	}
+	if err := c.awaitChecks(ctx, from); err != nil {
+		return err
+	}
 	exchanges := c.request(ctx)
-	if _, err := c.control.Clear(ctx, c.endpoint); err != nil {
+	if c.scenario.Contact == scenarios.NoContact {
+		c.direct(ctx)
+	}
+	if err := c.clear(ctx); err != nil {
 		return fmt.Errorf("clear the fault: %w", err)
+	}
+	if c.scenario.Again {
+		exchanges = append(exchanges, c.send(ctx, c.path(phaseFault)))
 	}
 	c.recover(ctx)
 	p, evidence, err := c.evidence(ctx, from)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	c.collectLog(ctx, began)
+	c.collectLog(ctx, began, from)
 	c.fill(exchanges, p)
 	if err != nil {
 		return err
@@ -128,17 +161,39 @@ func (c *cell) prepare(ctx context.Context) error {
 	if _, err := c.control.SetKind(ctx, c.endpoint, kind); err != nil {
 		return fmt.Errorf("prepare the endpoint: %w", err)
 	}
-	if _, err := c.control.Clear(ctx, c.endpoint); err != nil {
+	if err := c.clear(ctx); err != nil {
 		return fmt.Errorf("prepare the endpoint: %w", err)
 	}
 	return nil
+}
+
+// clear makes all endpoints of the lane healthy.
+func (c *cell) clear(ctx context.Context) error {
+	var errs []error
+	for _, id := range c.endpoints() {
+		change, err := c.control.Clear(ctx, id)
+		c.cleared = change.Journal
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// targets lists the endpoints that get the fault.
+func (c *cell) targets() []string {
+	switch c.scenario.Target {
+	case scenarios.Backup:
+		return c.endpoints()[1:]
+	case scenarios.Both:
+		return c.endpoints()
+	}
+	return c.endpoints()[:1]
 }
 
 // restore makes the lane healthy for the next cell after a failure.
 func (c *cell) restore(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_, _ = c.control.Clear(ctx, c.endpoint)
+	_ = c.clear(ctx)
 }
 
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
@@ -147,11 +202,17 @@ func (c *cell) inject(ctx context.Context) (uint64, error) {
 	if c.scenario.Prime {
 		existing = upstream.Keep
 	}
-	change, err := c.control.SetPlan(ctx, c.endpoint, upstream.Plan{Rules: []upstream.Rule{c.rule()}}, existing)
-	if err != nil {
-		return 0, fmt.Errorf("inject %s: %w", c.fault.Name, err)
+	var from uint64
+	for _, id := range c.targets() {
+		change, err := c.control.SetPlan(ctx, id, upstream.Plan{Rules: []upstream.Rule{c.rule()}}, existing)
+		if err != nil {
+			return 0, fmt.Errorf("inject %s: %w", c.fault.Name, err)
+		}
+		if from == 0 {
+			from = change.Journal
+		}
 	}
-	return change.Journal, nil
+	return from, nil
 }
 
 func (c *cell) rule() upstream.Rule {
@@ -159,7 +220,7 @@ func (c *cell) rule() upstream.Rule {
 	if c.scenario.Script != "" {
 		r = upstream.Rule{Script: c.scenario.Script}
 	}
-	if c.fault.Level == fault.Request {
+	if c.fault.Level == fault.Request && c.scenario.Checks == 0 {
 		r.Match.Path = c.path(phaseFault) + "*"
 	}
 	return r

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 		if err != nil {
 			return proof{}, "", err
 		}
-		p := newProof(c.fault, events, c.path(phaseFault), wanted)
+		p := newProof(c.fault, c.faulted(events), c.path(phaseFault), wanted, c.scenario.Contact)
 		c.result.Journal = events
 		evidence, missing := p.evidence()
 		wait := time.Until(deadline)
@@ -42,11 +43,32 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 	}
 }
 
-// journal reads all events of the cell's endpoint since from.
+// faulted leaves out what came after the fault, where the cell asks again.
+func (c *cell) faulted(events []upstream.Event) []upstream.Event {
+	if !c.scenario.Again {
+		return events
+	}
+	return slices.DeleteFunc(slices.Clone(events), func(e upstream.Event) bool {
+		return e.Seq > c.cleared && e.Kind == upstream.Requested
+	})
+}
+
+// journal reads all events of the lane's endpoints since from.
 func (c *cell) journal(ctx context.Context, from uint64) ([]upstream.Event, uint64, error) {
+	events, next, err := c.journalOf(ctx, c.endpoint, from)
+	if err != nil || c.backup == "" {
+		return events, next, err
+	}
+	more, _, err := c.journalOf(ctx, c.backup, from)
+	events = append(events, more...)
+	slices.SortFunc(events, func(a, b upstream.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	return events, next, err
+}
+
+func (c *cell) journalOf(ctx context.Context, endpoint string, from uint64) ([]upstream.Event, uint64, error) {
 	var events []upstream.Event
 	for {
-		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Filter: upstream.Filter{Endpoint: c.endpoint}})
+		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Filter: upstream.Filter{Endpoint: endpoint}})
 		if err != nil {
 			return nil, from, fmt.Errorf("read the journal: %w", err)
 		}
@@ -62,14 +84,38 @@ func (c *cell) journal(ctx context.Context, from uint64) ([]upstream.Event, uint
 }
 
 // collectLog takes the gateway's log lines of the cell once the log shows a last, healthy request.
-func (c *cell) collectLog(ctx context.Context, began time.Time) {
+func (c *cell) collectLog(ctx context.Context, began time.Time, from uint64) {
 	c.healthy(ctx, phaseEnd)
+	if c.tap != "" {
+		c.result.Tap = c.tapped(ctx, from)
+	}
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
-	_ = c.gateway.Logs().Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
-	book, now := c.gateway.Logs(), time.Now()
-	c.result.Log = slices.DeleteFunc(texts(book.Lines(c.id, gateway.LaneName(c.index), began, now)), c.isOwnNoise)
-	c.result.SharedLog = texts(book.Shared(began, now))
+	for _, tier := range c.tiers() {
+		book := tier.Logs()
+		_ = book.Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
+		now := time.Now()
+		lines := texts(book.Lines(c.id, gateway.LaneName(c.index), began, now))
+		c.result.Log = append(c.result.Log, slices.DeleteFunc(lines, c.isOwnNoise)...)
+		c.result.SharedLog = append(c.result.SharedLog, texts(book.Shared(began, now))...)
+	}
+}
+
+// tiers lists the gateways that the cell's requests pass, from the upstream's side outwards.
+func (c *cell) tiers() []*gateway.Running {
+	if c.inner == nil {
+		return []*gateway.Running{c.gateway}
+	}
+	return []*gateway.Running{c.inner, c.gateway}
+}
+
+// tapped reads what passed between the tiers while the fault was in force.
+func (c *cell) tapped(ctx context.Context, from uint64) []upstream.Event {
+	events, _, err := c.journalOf(ctx, c.tap, from)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(events, func(e upstream.Event) bool { return e.Seq > c.cleared })
 }
 
 // isOwnNoise tells the lines of our own healthy requests: they say nothing of the fault.

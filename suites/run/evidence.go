@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/fault"
 )
@@ -11,7 +12,9 @@ import (
 // proof is what the upstream's journal says of one cell.
 type proof struct {
 	fault    *fault.Fault
-	wanted   int              // requests that must each have met the fault
+	wanted   int // requests that must each have met the fault
+	contact  scenarios.Contact
+	direct   []upstream.Event // the fault took effect on our own request to the upstream
 	requests []upstream.Event // the cell's faulted request, each attempt
 	accepts  []upstream.Event // connections that met a fault at accept
 	fired    []upstream.Event // the fault took effect on one of them
@@ -22,9 +25,15 @@ type proof struct {
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
 // between injection and clearing is the cell's; requests carry the cell's id besides.
-func newProof(f *fault.Fault, events []upstream.Event, target string, wanted int) proof {
-	p := proof{fault: f, wanted: wanted}
+func newProof(f *fault.Fault, events []upstream.Event, target string, wanted int, contact scenarios.Contact) proof {
+	p := proof{fault: f, wanted: wanted, contact: contact}
 	for _, e := range events {
+		if e.Target == target+directSuffix+"/" {
+			if e.Kind == upstream.Fired && e.Fault == f.Name {
+				p.direct = append(p.direct, e)
+			}
+			continue
+		}
 		switch e.Kind {
 		case upstream.Requested:
 			if strings.HasPrefix(e.Target, target) {
@@ -71,6 +80,9 @@ func (p proof) evidence() (string, error) {
 
 // event wants the fault to have taken effect on every request of the cell.
 func (p proof) event() (string, error) {
+	if p.contact == scenarios.NoContact {
+		return p.inForce()
+	}
 	targets := map[string]bool{}
 	for _, e := range p.fired {
 		targets[e.Target] = true
@@ -83,6 +95,15 @@ func (p proof) event() (string, error) {
 		return fmt.Sprintf("journal %d: %s took effect on connection %d", e.Seq, e.Fault, e.Conn), nil
 	}
 	return fmt.Sprintf("journal %d: %s took effect on request %d of connection %d", e.Seq, e.Fault, e.Request, e.Conn), nil
+}
+
+// inForce wants our own request to have met the fault, where the gateway's need not.
+func (p proof) inForce() (string, error) {
+	if len(p.direct) == 0 {
+		return "", fmt.Errorf("%s was not in force: our own request to the upstream did not meet it", p.fault.Name)
+	}
+	return fmt.Sprintf("journal %d: %s was in force, our own request met it; the gateway went there %s",
+		p.direct[0].Seq, p.fault.Name, count(p.attempts(), "time")), nil
 }
 
 func (p proof) counted() (string, error) {

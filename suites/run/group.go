@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/upstream"
 )
 
 // group is all cells of one gateway with one profile: one start, many lanes.
@@ -19,11 +22,45 @@ type group struct {
 	def     *gateway.Definition
 	profile string
 	cells   []*cell
-	gateway *gateway.Running
-	lanes   []*lane // plain ones
-	memory  *lane   // to the upstream with the memory limit
+	gateway *gateway.Running // what clients talk to
+	inner   *gateway.Running // in a chain: the one behind, that talks to the upstream
+	lanes   map[class][]*lane
+	lacks   map[class]error // why there are no such lanes
 	stop    func() error
 }
+
+// class is a sort of lane: cells whose upstream differs cannot share lanes.
+type class string
+
+// Classes of lanes.
+const (
+	plainClass  class = ""
+	memoryClass class = "memory" // to an upstream with a memory limit
+)
+
+// class tells what sort of lane the cell runs on.
+func (c *cell) class() class {
+	if c.scenario.Endpoint == scenarios.MemoryEndpoint {
+		return memoryClass
+	}
+	return plainClass
+}
+
+// host gives the upstream of a class of lanes.
+func (g *group) host(c class) (*upstreamHost, error) {
+	switch {
+	case c == memoryClass && g.stage.memory == nil:
+		return nil, g.stage.noMem
+	case c == memoryClass:
+		return g.stage.memory, nil
+	case g.def.Embedded && g.needs().Chain:
+		return g.stage.local() // a recording tap in a container could not reach this process
+	}
+	return g.stage.plain, nil
+}
+
+// needs is what the profile needs of its lanes.
+func (g *group) needs() gateway.Profile { return g.def.Profile(g.profile) }
 
 // place says where the group's gateway runs here.
 func (g *group) place() gateway.Place {
@@ -41,36 +78,88 @@ func (g *group) start(ctx context.Context) error {
 	if err := g.openLanes(ctx); err != nil {
 		return err
 	}
+	all := g.all()
 	spec := gateway.Spec{Definition: g.def, Profile: g.profile, Place: g.place(), Engine: g.stage.engine, Network: g.stage.joined,
 		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name]}
-	all := g.lanes
-	if g.memory != nil {
-		all = append(slices.Clone(all), g.memory)
-	}
 	for i, l := range all {
 		l.index = i
-		spec.Lanes = append(spec.Lanes, gateway.Lane{Index: i, Upstream: l.upstream})
+		spec.Lanes = append(spec.Lanes, l.toGateway())
 	}
 	if err := g.image(ctx, spec); err != nil {
 		return err
 	}
 	began := time.Now()
-	running, err := gateway.Start(ctx, spec)
-	if err != nil {
+	if err := g.startTiers(ctx, spec, all); err != nil {
 		return err
 	}
 	g.stage.waited(&g.stage.timing.SlowestStart, time.Since(began))
+	for _, l := range all {
+		l.gateway, l.inner = g.gateway, g.inner
+	}
+	return nil
+}
+
+// startTiers starts the gateway, and in a chain first the one behind it with a tap for each lane.
+func (g *group) startTiers(ctx context.Context, spec gateway.Spec, all []*lane) (err error) {
+	if g.needs().Chain {
+		behind := spec
+		behind.Profile = innerProfile
+		if g.inner, err = gateway.Start(ctx, behind); err != nil {
+			return err
+		}
+		g.stoppedBy(ctx, g.inner)
+		if err := g.openTaps(ctx, spec.Lanes, all); err != nil {
+			return err
+		}
+	}
+	if g.gateway, err = gateway.Start(ctx, spec); err != nil {
+		return err
+	}
+	g.stoppedBy(ctx, g.gateway)
+	return nil
+}
+
+// innerProfile is the profile of the second tier in a chain.
+const innerProfile = "plain"
+
+// openTaps puts a recording tap in front of each lane of the inner gateway and points the outer one's lanes there.
+func (g *group) openTaps(ctx context.Context, lanes []gateway.Lane, all []*lane) error {
+	h, err := g.host(plainClass)
+	if err != nil {
+		return err
+	}
+	for i, l := range all {
+		l.tap = l.endpoint + "-tap"
+		lanes[i].Upstream, err = h.open(ctx, upstream.EndpointConfig{ID: l.tap, Kind: upstream.Tap, Target: g.inner.LaneAddr(i).String()})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stoppedBy has a gateway stopped with the group, and at the latest with the stage.
+func (g *group) stoppedBy(ctx context.Context, r *gateway.Running) {
+	before := g.stop
 	g.stop = sync.OnceValue(func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownTimeout)
 		defer cancel()
-		return running.Stop(ctx)
+		err := r.Stop(ctx)
+		if before != nil {
+			err = errors.Join(err, before())
+		}
+		return err
 	})
-	g.stage.stopping(func(context.Context) error { return g.stop() })
-	g.gateway = running
-	for _, l := range all {
-		l.gateway = running
+	stop := g.stop
+	g.stage.stopping(func(context.Context) error { return stop() })
+}
+
+// all lists the lanes in the order of the gateway's.
+func (g *group) all() (out []*lane) {
+	for _, c := range slices.Sorted(maps.Keys(g.lanes)) {
+		out = append(out, g.lanes[c]...)
 	}
-	return nil
+	return out
 }
 
 // image gets the image before the clock of the start runs: a pull or build is not the gateway's own time.
@@ -84,37 +173,60 @@ func (g *group) image(ctx context.Context, spec gateway.Spec) error {
 	return err
 }
 
-// openLanes opens an endpoint for each lane.
+// openLanes opens as many lanes of each class as its cells have use for.
 func (g *group) openLanes(ctx context.Context) error {
-	parallel, memory := 0, false
+	parallel := map[class]int{}
 	for _, c := range g.cells {
-		if c.scenario.Endpoint == scenarios.MemoryEndpoint {
-			memory = true
-		} else if !c.scenario.Exclusive {
-			parallel++
+		parallel[c.class()] += 0 // a class of exclusive cells needs a lane, too
+		if !c.scenario.Exclusive {
+			parallel[c.class()]++
 		}
 	}
-	for i := range max(1, min(parallel, g.stage.opts.Lanes)) {
-		l, err := g.openLane(ctx, g.stage.plain, fmt.Sprintf("%s-%s-%d", g.def.Name, g.profile, i))
-		if err != nil {
+	g.lanes, g.lacks = map[class][]*lane{}, map[class]error{}
+	for _, c := range slices.Sorted(maps.Keys(parallel)) {
+		if err := g.openClass(ctx, c, min(max(1, parallel[c]), g.stage.opts.Lanes)); err != nil {
 			return err
 		}
-		g.lanes = append(g.lanes, l)
 	}
-	if memory && g.stage.memory != nil {
-		l, err := g.openLane(ctx, g.stage.memory, fmt.Sprintf("%s-%s-memory", g.def.Name, g.profile))
-		g.memory = l
-		return err
+	if len(g.lanes) == 0 { // a gateway needs one all the same
+		return g.openClass(ctx, plainClass, 1)
 	}
 	return nil
 }
 
-func (g *group) openLane(ctx context.Context, h *upstreamHost, id string) (*lane, error) {
-	addr, err := h.endpoint(ctx, id)
+// openClass opens n lanes of a class, or notes why there can be none.
+func (g *group) openClass(ctx context.Context, c class, n int) error {
+	h, err := g.host(c)
 	if err != nil {
+		g.lacks[c] = err
+		return nil
+	}
+	for i := range n {
+		l, err := g.openLane(ctx, h, strings.Trim(fmt.Sprintf("%s-%s-%s-%d", g.def.Name, g.profile, c, i), "-"))
+		if err != nil {
+			return err
+		}
+		g.lanes[c] = append(g.lanes[c], l)
+	}
+	return nil
+}
+
+// openLane opens the endpoints of one lane.
+func (g *group) openLane(ctx context.Context, h *upstreamHost, id string) (*lane, error) {
+	needs := g.needs()
+	id = strings.ReplaceAll(id, "--", "-")
+	l := &lane{endpoint: id, control: h.control, place: g.place(), needs: needs}
+	config := upstream.EndpointConfig{ID: id, Protocol: upstream.Protocol(needs.Protocol)}
+	var err error
+	if l.upstream, err = h.open(ctx, config); err != nil {
 		return nil, err
 	}
-	return &lane{endpoint: id, upstream: addr, control: h.control}, nil
+	if needs.Servers > 1 {
+		config.ID += "-backup"
+		l.backup = config.ID
+		l.backupAddr, err = h.open(ctx, config)
+	}
+	return l, err
 }
 
 // longest is the expected time of the group's longest parallel cell.
@@ -140,22 +252,38 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 	for _, c := range g.cells {
 		c.result.Gateway.Version, c.result.Gateway.Image = g.gateway.Version(), g.gateway.Image()
 	}
-	queue := make(chan *cell, len(g.cells))
+	queues := map[class]chan *cell{}
 	for _, c := range g.parallel() {
-		queue <- c
+		if queues[c.class()] == nil {
+			queues[c.class()] = make(chan *cell, len(g.cells))
+		}
+		queues[c.class()] <- c
 	}
-	close(queue)
 	var wg sync.WaitGroup
-	for _, l := range g.lanes {
-		wg.Go(func() {
-			for c := range queue {
-				c.lane = l
-				c.run(ctx)
-				done(c)
-			}
-		})
+	for class, queue := range queues {
+		close(queue)
+		if g.lacks[class] != nil {
+			wg.Go(func() { g.giveUp(queue, done) })
+		}
+		for _, l := range g.lanes[class] {
+			wg.Go(func() {
+				for c := range queue {
+					c.lane = l
+					c.run(ctx)
+					done(c)
+				}
+			})
+		}
 	}
 	wg.Wait()
+}
+
+// giveUp ends cells for which there is no lane.
+func (g *group) giveUp(queue <-chan *cell, done func(*cell)) {
+	for c := range queue {
+		c.fail(Unsupported, g.lacks[c.class()])
+		done(c)
+	}
 }
 
 // parallel lists the cells that need not run alone, longest first.
@@ -179,13 +307,10 @@ func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
 		if !c.scenario.Exclusive {
 			continue
 		}
-		c.lane = g.lanes[0]
-		if c.scenario.Endpoint == scenarios.MemoryEndpoint {
-			c.lane = g.memory
-		}
-		if c.lane == nil {
-			c.fail(Unsupported, g.stage.noMem)
+		if lacks := g.lacks[c.class()]; lacks != nil {
+			c.fail(Unsupported, lacks)
 		} else {
+			c.lane = g.lanes[c.class()][0]
 			c.run(ctx)
 		}
 		done(c)
@@ -193,7 +318,7 @@ func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
 }
 
 func startVerdict(err error) Verdict {
-	if errors.Is(err, gateway.ErrNoImage) || errors.Is(err, gateway.ErrNoBinary) {
+	if errors.Is(err, gateway.ErrNoImage) || errors.Is(err, gateway.ErrNoBinary) || errors.Is(err, gateway.ErrLacks) {
 		return Unsupported
 	}
 	return Error

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gatefault/gatefault/suites/probe"
@@ -16,8 +17,7 @@ func (c *cell) proveHealthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	for {
-		ex := c.healthy(ctx, phaseProof)
-		err := c.isOurs(ex)
+		err := c.isHealthy(ctx)
 		if err == nil {
 			return nil
 		}
@@ -25,6 +25,14 @@ func (c *cell) proveHealthy(ctx context.Context) error {
 			return fmt.Errorf("the lane was not healthy before the injection: %w", err)
 		}
 	}
+}
+
+// isHealthy asks through the gateway, or, where its configuration is the fault, at the upstream itself.
+func (c *cell) isHealthy(ctx context.Context) error {
+	if !c.needs.Broken {
+		return c.isOurs(c.healthy(ctx, phaseProof))
+	}
+	return c.isOurs(probe.Do(ctx, c.upstream.String(), probe.Request{Target: c.path(phaseProof)}, probe.Options{Patience: healthPatience}))
 }
 
 // healthy sends one plain request on a connection of its own.
@@ -39,7 +47,7 @@ func (c *cell) isOurs(ex probe.Exchange) error {
 	if o.Kind != probe.Complete || o.Status != http.StatusOK {
 		return fmt.Errorf("a healthy request got: %s", describe(ex))
 	}
-	if got := ex.Header.Get(upstream.EndpointField); got != c.endpoint {
+	if got := ex.Header.Get(upstream.EndpointField); !slices.Contains(c.endpoints(), got) {
 		return fmt.Errorf("a healthy request was answered by %q instead of endpoint %s", got, c.endpoint)
 	}
 	return nil
@@ -56,8 +64,11 @@ func describe(ex probe.Exchange) string {
 	return string(o.Kind)
 }
 
-// recover times how long healthy requests keep failing after the fault is gone.
+// recover times how long healthy requests keep failing after the fault is gone, which a broken configuration never is.
 func (c *cell) recover(ctx context.Context) {
+	if c.needs.Broken {
+		return
+	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, recoveryTimeout)
 	defer cancel()

@@ -14,12 +14,12 @@ func judge(r *Result) {
 		r.Known = &pin
 	}
 	for _, e := range s.Standard {
-		if fits(r, e.Outcome, e.Attempts, e.Failures) {
+		if fits(r, e.Outcome, e.Attempts, e.Failures) && r.Again == e.Again && (e.By == "" || e.By == r.By) {
 			r.Verdict, r.Reason = Standard, e.Why
 			return
 		}
 	}
-	if k := r.Known; k != nil && fits(r, k.Outcome, k.Attempts, k.Failures) {
+	if k := r.Known; k != nil && fits(r, k.Outcome, k.Attempts, k.Failures) && r.Again == k.Again && (k.By == "" || k.By == r.By) {
 		r.Verdict, r.Reason = Deviates, k.Why
 		return
 	}
@@ -39,6 +39,12 @@ func drift(r *Result) string {
 	text := fmt.Sprintf("observed %s after %s", r.Observed, count(r.Attempts, "attempt"))
 	if r.Failures != nil {
 		text += fmt.Sprintf(" in %.0f %% of the requests", *r.Failures*100)
+	}
+	if !r.Again.IsZero() {
+		text += ", then " + r.Again.String()
+	}
+	if len(r.Tap) > 0 && r.By != "" {
+		text += ", made by the " + string(r.By)
 	}
 	for _, o := range r.Others {
 		text += " and also " + o.String()

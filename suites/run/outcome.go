@@ -1,6 +1,8 @@
 package run
 
 import (
+	"bytes"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
 	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/fault"
 )
 
 // maxSample bounds the received bytes that a result keeps.
@@ -19,11 +22,16 @@ func (c *cell) fill(exchanges []probe.Exchange, p proof) {
 	r := c.result
 	r.Attempts = p.attempts()
 	worst := exchanges[0]
+	if c.scenario.Again {
+		r.Again = c.later(exchanges[1], worst)
+		exchanges = exchanges[:1]
+	}
 	if c.scenario.Traffic != nil {
 		worst = c.fillTraffic(exchanges, p)
 	} else {
 		r.Observed = c.outcome(worst, p)
 	}
+	r.By = c.maker(r.Observed)
 	r.FirstByte, r.Total = worst.FirstByte, worst.Done
 	r.Client = sample(worst)
 }
@@ -36,13 +44,44 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 		return o
 	}
 	o.Kind = scenarios.Made
-	if ex.Header.Get(upstream.EndpointField) == c.endpoint && p.answered(ex.Header.Get(upstream.NonceField)) {
+	nonce := ex.Header.Get(upstream.NonceField)
+	switch ours := slices.Contains(c.endpoints(), ex.Header.Get(upstream.EndpointField)); {
+	case ours && slices.Contains(c.nonces, nonce):
+		o.Kind = scenarios.Stored
+	case ours && p.answered(nonce):
 		o.Kind = scenarios.Passed
-		if c.fault.Incomplete {
+		if c.fault.Incomplete && ex.Header.Get(upstream.EndpointField) == c.endpoint {
 			o.Kind = scenarios.Silent
 		}
 	}
 	return o
+}
+
+// later is the outcome of a request after the fault: an answer seen before was stored.
+func (c *cell) later(ex, before probe.Exchange) scenarios.Outcome {
+	healthy := *c
+	healthy.fault = &fault.Fault{}
+	healthy.nonces = append(slices.Clone(c.nonces), before.Header.Get(upstream.NonceField))
+	return healthy.outcome(ex, newProof(c.fault, c.result.Journal, c.path(phaseFault), 1, ""))
+}
+
+// maker tells who made an answer. In a chain the tap knows: what the client got is the inner gateway's answer if one of
+// that status passed between the tiers.
+func (c *cell) maker(o scenarios.Outcome) scenarios.By {
+	switch {
+	case o.Kind == scenarios.Passed || o.Kind == scenarios.Stored:
+		return scenarios.ByUpstream
+	case o.Kind != scenarios.Made:
+		return ""
+	case c.tap == "":
+		return scenarios.ByGateway
+	}
+	for _, e := range c.result.Tap {
+		if e.Kind == upstream.Relayed && e.By == upstream.ByServer && bytes.HasPrefix(e.Sample, fmt.Appendf(nil, "HTTP/1.1 %d ", o.Status)) {
+			return scenarios.ByGateway
+		}
+	}
+	return scenarios.ByEdge
 }
 
 // fillTraffic counts the failed requests. The observed outcome is theirs, or the first answer's when none failed. If they

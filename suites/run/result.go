@@ -53,6 +53,8 @@ type Result struct {
 	Attempts int                     `json:"attempts"` // how often the gateway went to the upstream for the request
 	Evidence string                  `json:"evidence,omitempty"`
 	Failures *float64                `json:"failures,omitempty"` // with traffic: share of requests that failed
+	Again    scenarios.Outcome       `json:"again,omitzero"`     // outcome of the same request after the fault
+	By       scenarios.By            `json:"by,omitempty"`       // who made the answer
 	Others   []scenarios.Outcome     `json:"others,omitempty"`   // with traffic: outcomes of failed requests besides Observed
 
 	FirstByte time.Duration  `json:"firstByte,omitempty"` // nanoseconds from the dial, as all times here
@@ -63,6 +65,7 @@ type Result struct {
 
 	Client  []Chunk          `json:"client,omitempty"`  // what the client received
 	Journal []upstream.Event `json:"journal,omitempty"` // what the upstream saw
+	Tap     []upstream.Event `json:"tap,omitempty"`     // in a chain: what passed between the two gateways
 	Log     []string         `json:"log,omitempty"`     // what the gateway logged of this cell
 	// SharedLog are lines of the cell's time that name no request: this cell's or another's.
 	SharedLog []string `json:"sharedLog,omitempty"`

@@ -119,8 +119,8 @@ func (s *stage) groups(cells []*cell, done func(*cell)) []*group {
 			if c.result.Gateway.Name != d.Name {
 				continue
 			}
-			if _, ok := d.Profiles[c.scenario.Profile]; !ok {
-				c.fail(Unsupported, fmt.Errorf("%s has no profile %q", d.Title, c.scenario.Profile))
+			if why := d.Lacks(c.scenario.Profile); why != "" {
+				c.fail(Unsupported, errors.New(why))
 				done(c)
 				continue
 			}

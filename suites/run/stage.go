@@ -37,8 +37,9 @@ type stage struct {
 	noBox   error            // why there are no containers
 
 	plain  *upstreamHost
-	memory *upstreamHost // nil unless a scenario needs it
-	noMem  error         // why there is none
+	memory *upstreamHost                 // nil unless a scenario needs it
+	noMem  error                         // why there is none
+	local  func() (*upstreamHost, error) // one in this process, started when first asked for
 
 	mu     sync.Mutex                    // guards what follows
 	stops  []func(context.Context) error // side by side, first
@@ -58,6 +59,12 @@ type upstreamHost struct {
 // newStage starts the upstreams. The caller closes the stage also after an error.
 func newStage(ctx context.Context, opts Options, memory bool) (*stage, error) {
 	s := &stage{opts: opts}
+	s.local = sync.OnceValues(func() (*upstreamHost, error) {
+		if s.engine == nil {
+			return s.plain, nil
+		}
+		return s.startInProcess()
+	})
 	if err := s.connect(ctx); err != nil {
 		return s, err
 	}
@@ -235,17 +242,18 @@ func randomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// endpoint opens an endpoint for one lane and gives the address that its gateway is to use.
-func (h *upstreamHost) endpoint(ctx context.Context, id string) (netip.AddrPort, error) {
+// open opens an endpoint, wherever config says, and gives the address that gateways are to use.
+func (h *upstreamHost) open(ctx context.Context, config upstream.EndpointConfig) (netip.AddrPort, error) {
 	h.mu.Lock()
 	port := h.port
 	if port > 0 {
 		h.port++
 	}
 	h.mu.Unlock()
-	st, err := h.control.CreateEndpoint(ctx, upstream.EndpointConfig{ID: id, Address: fmt.Sprintf("%s:%d", h.bind, port)})
+	config.Address = fmt.Sprintf("%s:%d", h.bind, port)
+	st, err := h.control.CreateEndpoint(ctx, config)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("open endpoint %s: %w", id, err)
+		return netip.AddrPort{}, fmt.Errorf("open endpoint %s: %w", config.ID, err)
 	}
 	at, err := netip.ParseAddrPort(st.Address)
 	return netip.AddrPortFrom(h.addr, at.Port()), err

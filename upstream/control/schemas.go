@@ -29,7 +29,7 @@ func scalars() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[upstream.Duration]():  duration(),
 		reflect.TypeFor[upstream.Range]():     {Types: []string{"string", "integer"}, Pattern: `^([0-9]+(-[0-9]*)?)?$`},
 		reflect.TypeFor[fault.Args]():         {Type: "object", AdditionalProperties: value},
-		reflect.TypeFor[upstream.Kind]():      enum(upstream.HTTP, upstream.Process),
+		reflect.TypeFor[upstream.Kind]():      enum(upstream.HTTP, upstream.Process, upstream.Tap),
 		reflect.TypeFor[upstream.Protocol]():  enum(upstream.Protocols()...),
 		reflect.TypeFor[upstream.EventKind](): enum(eventKinds()...),
 		reflect.TypeFor[fault.Level]():        enum(fault.Armed, fault.Accept, fault.Request),
@@ -41,8 +41,23 @@ func scalars() map[reflect.Type]*jsonschema.Schema {
 }
 
 func eventKinds() []upstream.EventKind {
-	return []upstream.EventKind{upstream.Accepted, upstream.Hello, upstream.Handshake, upstream.Requested, upstream.Fired, upstream.SentBytes, upstream.PeerClosed, upstream.Closed, upstream.PlanSet,
-		upstream.KernelSaw, upstream.ProcessEnd, upstream.ProcessRun, upstream.Stopped, upstream.Failed}
+	return []upstream.EventKind{
+		upstream.Accepted,
+		upstream.Hello,
+		upstream.Handshake,
+		upstream.Requested,
+		upstream.Fired,
+		upstream.SentBytes,
+		upstream.Relayed,
+		upstream.PeerClosed,
+		upstream.Closed,
+		upstream.PlanSet,
+		upstream.KernelSaw,
+		upstream.ProcessEnd,
+		upstream.ProcessRun,
+		upstream.Stopped,
+		upstream.Failed,
+	}
 }
 
 func text() *jsonschema.Schema { return &jsonschema.Schema{Type: "string"} }

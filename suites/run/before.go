@@ -1,0 +1,53 @@
+package run
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gatefault/gatefault/suites/probe"
+	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/control"
+)
+
+// warm makes the cell's request once while all is well, so that a gateway that stores answers has it, and lets it age.
+func (c *cell) warm(ctx context.Context) error {
+	if !c.scenario.Warm {
+		return nil
+	}
+	ex := c.send(ctx, c.path(phaseFault))
+	if err := c.isOurs(ex); err != nil {
+		return fmt.Errorf("before the injection: %w", err)
+	}
+	c.nonces = append(c.nonces, ex.Header.Get(upstream.NonceField))
+	return pause(ctx, c.scenario.Age)
+}
+
+// checksTimeout bounds the wait for health checks to meet the fault.
+const checksTimeout = 5 * time.Second
+
+// awaitChecks waits until as many health checks have met the fault as the scenario wants.
+func (c *cell) awaitChecks(ctx context.Context, from uint64) error {
+	ctx, cancel := context.WithTimeout(ctx, checksTimeout)
+	defer cancel()
+	for met := 0; met < c.scenario.Checks; {
+		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Wait: time.Second,
+			Filter: upstream.Filter{Endpoint: c.endpoint, Kind: upstream.Fired}})
+		if err != nil {
+			return notInjected{fmt.Errorf("%d of %d health checks met the fault: %w", met, c.scenario.Checks, err)}
+		}
+		met, from = met+len(page.Events), page.Next
+	}
+	return nil
+}
+
+// directSuffix marks the requests that we make to the upstream ourselves.
+const directSuffix = "-direct"
+
+// direct shows that the fault is in force where the gateway need not meet it: our own request to the upstream does.
+func (c *cell) direct(ctx context.Context) {
+	probe.Do(ctx, c.upstream.String(), probe.Request{Target: c.path(phaseFault) + directSuffix + "/"}, probe.Options{Patience: directPatience})
+}
+
+// directPatience is enough to meet any fault; how it ends does not matter.
+const directPatience = 500 * time.Millisecond
