@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha1"
 	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -39,6 +41,7 @@ type conn struct {
 	done      chan struct{} // closed when it is over
 	busy      bool          // a request is under way
 	drop      *dropped      // set by a script that had the kernel drop our packets
+	dialect   dialect       // nil for HTTP/1
 }
 
 // dropped is a firewall rule of one connection and the event that will tell what it saw.
@@ -107,8 +110,8 @@ func (c *conn) decideAccept() *rule {
 // next serves one request.
 func (c *conn) next(q *request) *wire.Ended {
 	c.busy = false
-	if _, err := c.r.Peek(1); err != nil {
-		return c.ended(err)
+	if err := c.awaitRequest(); err != nil {
+		return c.badRequest(err)
 	}
 	c.busy = true
 	plan := c.ep.plan.Load() // after the first byte: a plan set before it counts
@@ -158,6 +161,9 @@ func (c *conn) refuse(q *request, status int, why error) *wire.Ended {
 func (c *conn) answered(q *request, err error) *wire.Ended {
 	if err != nil {
 		return c.ended(err)
+	}
+	if c.dialect != nil {
+		c.dialect.finish()
 	}
 	if q.head.ConnectionClose() || q.spoiled {
 		wire.CloseGently(c.ctx, c.net)
@@ -214,7 +220,7 @@ func (c *conn) session(r *rule, q *request) *wire.Session {
 		e.Method, e.Target, e.Fault, e.Rule = q.method(), q.target(), r.fault.Name, r.number
 		c.journal(e)
 	}
-	return &wire.Session{
+	s := &wire.Session{
 		Net: c.net, R: c.r, Host: host{c, r, q},
 		Read:     func() error { return c.readAll(q) },
 		ReadHead: func() error { return c.readHead(q) },
@@ -226,16 +232,20 @@ func (c *conn) session(r *rule, q *request) *wire.Session {
 		},
 		Respond: func(status int, body string) error { return c.respond(q, status, body) },
 		Fired:   func() { tell(Event{Kind: Fired}) },
-		Vars:    c.variable,
+		Vars:    func(name string) (string, bool) { return c.variable(name, q) },
 		Trace: func(sent []byte) {
 			tell(Event{Kind: SentBytes, Bytes: int64(len(sent)), Sample: bytes.Clone(sent[:min(len(sent), maxSample)])})
 		},
 		PeerClosed: func(how wire.How) { c.journal(Event{Kind: PeerClosed, By: "peer", How: string(how)}) },
 	}
+	if c.dialect != nil {
+		s.Stream, s.Abandon = c.dialect.stream, c.dialect.abandon
+	}
+	return s
 }
 
 // variable gives the run-time values of scripts.
-func (c *conn) variable(name string) (string, bool) {
+func (c *conn) variable(name string, q *request) (string, bool) {
 	switch name {
 	case "endpoint":
 		return c.ep.id, true
@@ -243,8 +253,16 @@ func (c *conn) variable(name string) (string, bool) {
 		return c.nonce(), true
 	case "sentinel":
 		return string(c.sentinel(nil)), true
+	case "websocket-accept":
+		return websocketAccept(q.field("Sec-WebSocket-Key")), true
 	}
 	return "", false
+}
+
+// websocketAccept proves that a handshake was understood (RFC 6455 §4.2.2).
+func websocketAccept(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // nonce is unique to one answer and tells connection and request.

@@ -47,6 +47,9 @@ var onTheWire = map[string]struct {
 	"app.500":              {prefix: "HTTP/1.1 500 Internal Server Error\r\n", has: "Gatefault-Endpoint: app\r\n", end: "fin"},
 	"app.502":              {prefix: "HTTP/1.1 502 Bad Gateway\r\n", has: "Gatefault-Endpoint: app\r\n", end: "fin"},
 	"app.503":              {prefix: "HTTP/1.1 503 Service Unavailable\r\n", has: "Gatefault-Endpoint: app\r\n", end: "fin"},
+	"ws.refused":           {prefix: "HTTP/1.1 403 Forbidden\r\n", has: "Gatefault-Nonce: ", end: "fin"},
+	"ws.bad-accept":        {prefix: "HTTP/1.1 101 ", has: "\x81\x05hello\x88\x02", end: "fin"},
+	"ws.cut":               {prefix: "HTTP/1.1 101 ", has: "Sec-WebSocket-Accept: Kfh9QIsMVZcl6xEPYxPHzW8SZ8w=\r\n", end: "rst"},
 	"app.504":              {prefix: "HTTP/1.1 504 Gateway Timeout\r\n", has: "Gatefault-Endpoint: app\r\n", end: "fin"},
 }
 

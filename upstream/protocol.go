@@ -20,6 +20,8 @@ const HTTP1 Protocol = "http"
 var protocols = map[Protocol]func(*conn) *wire.Ended{
 	HTTP1:   (*conn).serveHTTP1,
 	OverTLS: (*conn).serveTLS,
+	HTTP2:   (*conn).serveHTTP2,
+	FastCGI: (*conn).serveFastCGI,
 }
 
 // Protocols lists what endpoints can speak.

@@ -66,6 +66,9 @@ func (c *conn) readHead(q *request) error {
 	if q.hasHead {
 		return nil
 	}
+	if c.dialect != nil {
+		return c.dialect.readHead(q)
+	}
 	err := q.head.Read(c.r)
 	var small *fasthttp.ErrSmallBuffer
 	if errors.As(err, &small) && c.r.Size() < maxHead {
@@ -78,9 +81,7 @@ func (c *conn) readHead(q *request) error {
 	if err != nil {
 		return c.headError(err)
 	}
-	q.hasHead = true
-	c.n++
-	c.ep.served.Add(1)
+	c.begun(q)
 	return nil
 }
 
@@ -108,6 +109,9 @@ func (c *conn) readAll(q *request) error {
 
 // readBody reads the body and throws it away.
 func (c *conn) readBody(q *request) error {
+	if c.dialect != nil {
+		return c.dialect.readBody(q)
+	}
 	if q.hasBody {
 		return nil
 	}
@@ -160,6 +164,9 @@ const (
 
 // respond writes a well-formed answer.
 func (c *conn) respond(q *request, status int, body string) error {
+	if c.dialect != nil {
+		return c.dialect.respond(q, status, body)
+	}
 	b := append(c.out[:0], "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(append(b, ' '), http.StatusText(status)...)

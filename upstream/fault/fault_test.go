@@ -15,7 +15,7 @@ import (
 )
 
 func TestCatalogueIsWhole(t *testing.T) {
-	form := regexp.MustCompile(`^(healthy|[a-z]+\.[a-z0-9]+(-[a-z0-9]+)*)$`)
+	form := regexp.MustCompile(`^(healthy|[a-z][a-z0-9]*\.[a-z0-9]+(-[a-z0-9]+)*)$`)
 	seen := map[string]bool{}
 	for _, f := range fault.All() {
 		if !form.MatchString(f.Name) || seen[f.Name] {
@@ -41,7 +41,11 @@ func TestCatalogueIsWhole(t *testing.T) {
 			if p.Doc == "" {
 				t.Errorf("%s: parameter %s has no doc", f.Name, p.Name)
 			}
-			for _, bound := range []string{p.Min, p.Max, p.Default} {
+			allowed := []string{p.Min, p.Max, p.Default}
+			if p.Kind == fault.Word {
+				allowed = append(p.Words(), p.Default)
+			}
+			for _, bound := range allowed {
 				if _, err := f.Values(fault.Args{p.Name: bound}); err != nil {
 					t.Errorf("%s: %v", f.Name, err)
 				}

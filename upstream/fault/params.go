@@ -17,6 +17,7 @@ type Kind string
 const (
 	Duration Kind = "duration" // Go's form: 500ms, 2s, 1m
 	Int      Kind = "int"
+	Word     Kind = "word" // one of those that Max lists, separated by spaces; Min is empty
 )
 
 // Param describes one parameter of a fault.
@@ -102,7 +103,16 @@ func (f *Fault) unknownParam(name string) error {
 	return fmt.Errorf("%s has no parameter %q; it takes %s", f.Name, name, strings.Join(names, ", "))
 }
 
+// Words lists what a parameter of kind word may be.
+func (p Param) Words() []string { return strings.Fields(p.Max) }
+
 func (p Param) parse(text string) (Value, error) {
+	if p.Kind == Word {
+		if !slices.Contains(p.Words(), text) {
+			return Value{}, fmt.Errorf("%q is not one of %s", text, strings.Join(p.Words(), ", "))
+		}
+		return Value{text: text}, nil
+	}
 	n, err := p.number(text)
 	if err != nil {
 		return Value{}, err

@@ -174,7 +174,7 @@ type verb struct {
 	make  func(args []string) (Step, error)
 }
 
-var verbs = map[string]verb{
+var verbs = join(h2Verbs, fcgiVerbs, map[string]verb{
 	"read-request":    {"read-request", 0, 0, plain(ReadRequest)},
 	"read-head":       {"read-head", 0, 0, plain(ReadHead)},
 	"fire":            {"fire", 0, 0, plain(Fire)},
@@ -196,6 +196,14 @@ var verbs = map[string]verb{
 	"drop-connection": {"drop-connection", 0, 0, plain(DropConnection)},
 	"kill":            {"kill", 0, 0, plain(Kill)},
 	"eat-memory":      {"eat-memory", 0, 0, plain(EatMemory)},
+})
+
+func join(tables ...map[string]verb) map[string]verb {
+	all := map[string]verb{}
+	for _, t := range tables {
+		maps.Copy(all, t)
+	}
+	return all
 }
 
 // Usage lists the verbs and what goes with each, such as: sleep DURATION.

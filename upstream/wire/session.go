@@ -61,6 +61,10 @@ type Session struct {
 	Respond func(status int, body string) error
 	// Fired is told when the fault takes effect; it may be nil.
 	Fired func()
+	// Stream gives the number that frames or records of the current request carry; nil where the protocol has none.
+	Stream func() uint32
+	// Abandon says that the rest of the current request does not matter; nil where Stream is.
+	Abandon func()
 	// Vars gives the value of ${name} at run time, such as sentinel.
 	Vars func(name string) (string, bool)
 	// Trace is told every run of bytes sent; it may be nil.

@@ -87,7 +87,7 @@ func (a *app) explainFault(f *fault.Fault) error {
 		needs = append(needs, needText(n))
 	}
 	for _, p := range f.Params {
-		params = append(params, fmt.Sprintf("%s (%s, default %s, from %s to %s): %s", p.Name, p.Kind, p.Default, p.Min, p.Max, p.Doc))
+		params = append(params, fmt.Sprintf("%s (%s, default %s, %s): %s", p.Name, p.Kind, p.Default, boundsText(p), p.Doc))
 	}
 	a.bullets("Needs", needs...)
 	a.bullets("Parameters", params...)
@@ -161,4 +161,11 @@ func needText(n fault.Need) string {
 		return "a memory limit on the upstream's container"
 	}
 	return string(n)
+}
+
+func boundsText(p fault.Param) string {
+	if p.Kind == fault.Word {
+		return "one of " + strings.Join(p.Words(), ", ")
+	}
+	return fmt.Sprintf("from %s to %s", p.Min, p.Max)
 }
