@@ -116,7 +116,7 @@ func (v Values) expand(script string) string {
 
 // All lists the catalogue in the order of the layers.
 func All() []*Fault {
-	return slices.Concat(healthy, tcp, head, body, conn, process, load, app, h2, grpc, ws, fcgi)
+	return slices.Concat(healthy, tcp, head, body, conn, process, load, app)
 }
 
 // Find gives the fault of that name; the error names the nearest ones.
