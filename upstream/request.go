@@ -174,6 +174,7 @@ func (c *conn) respond(q *request, status int, body string) error {
 	b = append(b, httpDate()...)
 	b = append(b, "\r\nContent-Type: text/plain\r\n"...)
 	b = c.sentinel(b)
+	b = appendFreshness(b, q)
 	if q.head.ConnectionClose() || q.spoiled {
 		b = append(b, "Connection: close\r\n"...)
 	} else if !q.head.IsHTTP11() {
@@ -188,6 +189,15 @@ func (c *conn) respond(q *request, status int, body string) error {
 	c.out = b
 	_, err := c.net.Write(b)
 	return err
+}
+
+// appendFreshness lets caches keep the answer for N seconds if the target says ?max-age=N, up to six digits.
+func appendFreshness(b []byte, q *request) []byte {
+	_, query, found := bytes.Cut(q.head.RequestURI(), []byte("?max-age="))
+	if _, err := strconv.ParseUint(string(query), 10, 20); !found || err != nil {
+		return b
+	}
+	return append(append(append(b, "Cache-Control: max-age="...), query...), "\r\n"...)
 }
 
 // sentinel appends the provenance fields.

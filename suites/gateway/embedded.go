@@ -36,7 +36,8 @@ func (p transportProfile) transport() *http.Transport {
 
 func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
 	var profile transportProfile
-	text, err := spec.text(newView(spec, "127.0.0.1", ""))
+	view := newView(spec, "127.0.0.1", "")
+	text, err := spec.text(view)
 	if err != nil {
 		return nil, err
 	}
@@ -53,8 +54,8 @@ func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
 		}
 		return errors.Join(failures...)
 	}
-	for _, lane := range spec.Lanes {
-		proxy, err := serveLane(lane, profile, r.logs)
+	for i, lane := range spec.Lanes {
+		proxy, err := serveLane(lane, view.Lanes[i].Upstream, profile, r.logs)
 		if err != nil {
 			return nil, errors.Join(&StartError{Gateway: r.Name(), Err: err}, r.stop(context.Background()))
 		}
@@ -76,7 +77,7 @@ type embeddedLane struct {
 	done      chan struct{} // closed when Serve has returned
 }
 
-func serveLane(lane Lane, profile transportProfile, logs *LogBook) (*embeddedLane, error) {
+func serveLane(lane Lane, to string, profile transportProfile, logs *LogBook) (*embeddedLane, error) {
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(lane.Listen))))
 	if err != nil {
 		return nil, fmt.Errorf("listen for lane %d: %w", lane.Index, err)
@@ -86,7 +87,7 @@ func serveLane(lane Lane, profile transportProfile, logs *LogBook) (*embeddedLan
 		transport: profile.transport(), done: make(chan struct{}),
 	}
 	errorLog := log.New(lineWriter{logs}, l.name+" ", 0)
-	upstream := &url.URL{Scheme: "http", Host: lane.Upstream.String()}
+	upstream := &url.URL{Scheme: "http", Host: to}
 	l.proxy = &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
 		Transport: l.transport, ErrorLog: errorLog,

@@ -107,7 +107,8 @@ func loopbackUpstreams(t *testing.T, count int) []Lane {
 	for i := range count {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "upstream %d", i) }))
 		t.Cleanup(server.Close)
-		lanes = append(lanes, Lane{Index: i, Upstream: netip.MustParseAddrPort(server.Listener.Addr().String())})
+		at := netip.MustParseAddrPort(server.Listener.Addr().String())
+		lanes = append(lanes, Lane{Index: i, Upstream: at, Backup: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 2}), at.Port()), Domain: "localhost", Resolver: at, Socket: "/tmp/none.sock"})
 	}
 	return lanes
 }

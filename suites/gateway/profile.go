@@ -24,6 +24,10 @@ type Profile struct {
 	// Connect and Read replace the reference timeouts.
 	Connect time.Duration `yaml:"connect"`
 	Read    time.Duration `yaml:"read"`
+	// Dial is which endpoint the gateway goes to: backup, or the first one.
+	Dial string `yaml:"dial"`
+	// Like is the profile whose template it has.
+	Like string `yaml:"like"`
 	// Broken profiles let no healthy answer through: the configuration is the fault.
 	Broken bool `yaml:"broken"`
 	// Chain puts a second gateway of the same product in front, with a recording tap between.
@@ -68,6 +72,8 @@ func (p *Profile) check() error {
 		return errors.New("needs a doc that says what it is")
 	case p.Servers < 0 || p.Servers > 2:
 		return fmt.Errorf("has %d servers; it takes 1 or 2", p.Servers)
+	case p.Dial != "" && (p.Dial != "backup" || p.Servers != 2):
+		return errors.New("dial takes backup, and goes with two servers")
 	case !slices.Contains([]AddressKind{"", AddressIP, AddressName, AddressUnix}, p.Address):
 		return fmt.Errorf("address %q must be ip, name or unix", p.Address)
 	}

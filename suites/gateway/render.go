@@ -92,6 +92,9 @@ func newView(spec Spec, host, scratch string) View {
 	v := View{Connect: cmp.Or(spec.Connect, p.Connect, ConnectTimeout), Read: cmp.Or(spec.Read, p.Read, ReadTimeout),
 		Scratch: scratch, Config: path.Join(scratch, d.Config), Modules: d.Modules}
 	for _, lane := range spec.Lanes {
+		if p.Dial != "" {
+			lane.Upstream = lane.Backup
+		}
 		v.Lanes = append(v.Lanes, LaneView{
 			Name: LaneName(lane.Index), Host: host, Port: lane.Listen, Upstream: text(lane.Upstream), Backup: text(lane.Backup),
 			Domain: lane.Domain, Resolver: text(lane.Resolver), Socket: lane.Socket, Connect: v.Connect, Read: v.Read,
@@ -165,10 +168,7 @@ func (d *Definition) orphans(fsys fs.FS) []problem {
 }
 
 func (d *Definition) loadTemplate(fsys fs.FS, profile string) (*template.Template, error) {
-	if d.Profile(profile).Chain {
-		profile = plainProfile // what stands in front is an ordinary gateway
-	}
-	file := path.Join(d.Name, profile+".tmpl")
+	file := path.Join(d.Name, cmp.Or(d.Profile(profile).Like, profile)+".tmpl")
 	text, err := fs.ReadFile(fsys, file)
 	if err != nil {
 		return nil, fmt.Errorf("profile %s has no template: %w", profile, err)
@@ -183,9 +183,6 @@ func (d *Definition) loadTemplate(fsys fs.FS, profile string) (*template.Templat
 	}
 	return tmpl.Parse(string(text))
 }
-
-// plainProfile is the profile of both tiers of a chain.
-const plainProfile = "plain"
 
 // commonTemplate is the name of the file with the named templates that the profiles of a gateway share.
 const commonTemplate = "common"
