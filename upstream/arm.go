@@ -16,6 +16,7 @@ var firewallActions = map[fault.Arming]firewall.Action{
 	fault.RejectReset: firewall.RejectReset,
 	fault.RejectHost:  firewall.RejectHost,
 	fault.RejectAdmin: firewall.RejectAdmin,
+	fault.DropReplies: firewall.DropReplies,
 }
 
 // armament is one armed rule and how to undo it.
@@ -58,6 +59,21 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 		return ep.armRefusal(r.Fault)
 	case fault.StopProcess:
 		return ep.server.resume, ep.server.stop(r.Fault)
+	case fault.FillBacklog:
+		return ep.armBacklog(r.Fault)
+	}
+	vals, err := r.fault.Values(r.Params)
+	if err != nil {
+		return nil, err
+	}
+	fw, at := ep.up.fw, ep.Addr()
+	switch r.fault.Arm {
+	case fault.LosePackets:
+		return ep.armed(r.Fault)(fw.ArmLoss(at, vals.Int("percent")))
+	case fault.HoldPackets:
+		return ep.armed(r.Fault)(fw.ArmDelay(at, vals.Duration("delay")))
+	case fault.SlowLink:
+		return ep.armed(r.Fault)(fw.ArmRate(at, vals.Int("rate")))
 	}
 	return ep.armFirewall(r.Fault, firewallActions[r.fault.Arm])
 }

@@ -210,11 +210,16 @@ func (r *rule) check() error {
 // decide gives the first rule that fires on a request or, with req 0, on a new connection.
 func (c *compiled) decide(level fault.Level, conn uint64, req int, q *request) *rule {
 	for _, r := range c.rules {
-		if r.fault.Level == level && r.covers(int(conn-c.first), req, q) && r.fires() {
+		if r.acts(level) && r.covers(int(conn-c.first), req, q) && r.fires() {
 			return r
 		}
 	}
 	return nil
+}
+
+// acts tells whether the rule breaks connections or requests at that level. An armed fault may answer those that get through.
+func (r *rule) acts(level fault.Level) bool {
+	return r.fault.Level == level || r.fault.Level == fault.Armed && level == fault.Request && r.script != nil
 }
 
 func (r *rule) covers(conn, req int, q *request) bool {

@@ -40,6 +40,7 @@ const (
 	NetAdmin Need = "net-admin" // CAP_NET_ADMIN over a network namespace of the upstream's own
 	Process  Need = "process"   // an endpoint served by a child process
 	Memory   Need = "memory"    // a memory limit on the upstream's container
+	Shaping  Need = "shaping"   // a kernel that can hold packets back
 )
 
 // Arming names what an [Armed] fault does to the endpoint.
@@ -53,6 +54,11 @@ const (
 	RejectHost  Arming = "reject-host"  // firewall: ICMP host unreachable
 	RejectAdmin Arming = "reject-admin" // firewall: ICMP administratively prohibited
 	StopProcess Arming = "stop-process" // SIGSTOP to the serving process
+	DropReplies Arming = "drop-replies" // firewall: drop what leaves from the address
+	LosePackets Arming = "lose-packets" // firewall: drop a share of what arrives
+	HoldPackets Arming = "hold-packets" // firewall: hold back what arrives
+	SlowLink    Arming = "slow-link"    // firewall: hold what leaves to a rate
+	FillBacklog Arming = "fill-backlog" // fill the listener's accept queue
 )
 
 // Handler serves one request in the way of a fault that needs logic.
@@ -65,7 +71,7 @@ type Fault struct {
 	Level    Level    // where it acts
 	Protocol string   // what the endpoint must speak: tls, h2, fcgi ...; empty: any
 	Params   []Param  // what can be tuned
-	Script   string   // the wire script's text, with ${param}; empty for armed faults and those with logic
+	Script   string   // the wire script's text, with ${param}; an armed fault may have one for requests that get through
 	Arm      Arming   // for armed faults
 	Evidence Evidence // what proves that it fired
 	Needs    []Need   // what it wants from the machine
@@ -87,7 +93,7 @@ func (f *Fault) Layer() string {
 // Needing tells whether the fault needs n.
 func (f *Fault) Needing(n Need) bool { return slices.Contains(f.Needs, n) }
 
-// Compile checks args and makes the fault's script; both results are nil for an armed fault.
+// Compile checks args and makes the fault's script; both results are nil for an armed fault without one.
 func (f *Fault) Compile(args Args) (wire.Script, Handler, error) {
 	vals, err := f.Values(args)
 	if err != nil {
@@ -96,7 +102,7 @@ func (f *Fault) Compile(args Args) (wire.Script, Handler, error) {
 	if f.New != nil {
 		return nil, f.New(vals), nil
 	}
-	if f.Level == Armed || f.Script == "" {
+	if f.Script == "" {
 		return nil, nil, nil
 	}
 	sc, err := wire.Parse(vals.expand(f.Script))

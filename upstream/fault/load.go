@@ -16,6 +16,8 @@ var load = []*Fault{
 			{"service", Duration, "800ms", "1ms", "1m", "time a worker needs for one request"},
 		},
 		New: newSaturation},
+	{Name: "load.backlog", Doc: "accepts no more connections and its accept queue is full: the kernel drops further attempts",
+		Level: Armed, Arm: FillBacklog, Evidence: Kernel},
 }
 
 // saturation is a server of N workers in front of a queue of M.

@@ -16,8 +16,8 @@ import (
 // without nf_tables.
 var ErrUnavailable = errors.New("packet filtering is unavailable")
 
-// Action is what a rule does with the SYN of a new connection. Packets of
-// connections that exist already always pass.
+// Action is what a rule does with the SYN of a new connection, [DropReplies]
+// apart. Packets of connections that exist already always pass.
 type Action string
 
 const (
@@ -35,13 +35,18 @@ const (
 	// section 5.2.7.1): EHOSTUNREACH over IPv4, EACCES over IPv6,
 	// the latter as late as for RejectHost.
 	RejectAdmin Action = "reject-admin"
+	// DropReplies drops every packet that leaves from the address, of new and old
+	// connections: what arrives is taken, and no answer comes back.
+	DropReplies Action = "drop-replies"
 	// Count lets the SYN pass and only counts it: the evidence for a port that
 	// refuses by itself, because nobody listens there.
 	Count Action = "count"
 )
 
 // Actions lists every Action that [Firewall.Arm] accepts.
-func Actions() []Action { return []Action{Drop, RejectReset, RejectHost, RejectAdmin, Count} }
+func Actions() []Action {
+	return []Action{Drop, RejectReset, RejectHost, RejectAdmin, DropReplies, Count}
+}
 
 // MaxAttempts is the number of attempts one rule can tell apart. The rule keeps
 // acting and counting packets beyond it.

@@ -23,12 +23,15 @@ const patience = 5 * time.Second
 type Firewall struct {
 	log   *slog.Logger
 	table *nftables.Table
+	flags uint32 // of the tables
 
-	mu    sync.Mutex     // guards what follows, and the order of messages on owner
-	owner *nftables.Conn // the only socket that may change an owned table
-	sock  *netlink.Conn  // the socket inside owner; nil once closed
-	rules map[*Rule]bool // armed rules
-	made  int            // rules ever made: their names
+	mu    sync.Mutex        // guards what follows, and the order of messages on owner
+	owner *nftables.Conn    // the only socket that may change an owned table
+	sock  *netlink.Conn     // the socket inside owner; nil once closed
+	rules map[*Rule]bool    // armed rules
+	queue *nftables.Table   // the table of shaping rules; nil until there is one
+	idle  []*nftables.Chain // of disarmed rules, empty; see shaping
+	made  int               // rules ever made: their names
 }
 
 // Open makes an empty table in the network namespace of the calling process,
@@ -45,27 +48,28 @@ func open(log *slog.Logger, flags uint32) (*Firewall, error) {
 	if err := Sweep(log); err != nil {
 		return nil, err
 	}
-	f := &Firewall{log: log, rules: map[*Rule]bool{}}
+	f := &Firewall{log: log, flags: flags, rules: map[*Rule]bool{}}
 	var err error
 	if f.owner, f.sock, err = dialOwner(); err != nil {
 		return nil, explain("open a netlink socket", err)
 	}
-	if err := f.makeTable(flags); err != nil {
+	if err := f.makeTable(); err != nil {
 		return nil, errors.Join(explain("make a table", err), f.owner.CloseLasting())
 	}
 	log.Debug("firewall opened", "table", f.table.Name)
 	return f, nil
 }
 
-func (f *Firewall) makeTable(flags uint32) error {
+func (f *Firewall) makeTable() error {
 	name, err := tableName(f.sock)
 	if err != nil {
 		return err
 	}
 	f.table = &nftables.Table{Name: name, Family: nftables.TableFamilyINet}
-	err = addTable(f.sock, f.table, flags)
-	if flags != 0 && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)) {
+	err = addTable(f.sock, f.table, f.flags)
+	if f.flags != 0 && (errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL)) {
 		f.log.Debug("this kernel cannot own tables; a killed run leaves its table to the next one")
+		f.flags = 0
 		return addTable(f.sock, f.table, 0)
 	}
 	return err
@@ -82,12 +86,34 @@ func (f *Firewall) Arm(a Action, addr netip.AddrPort) (*Rule, error) {
 	if !addr.IsValid() || addr.Port() == 0 {
 		return nil, fmt.Errorf("arm %s: %v is not an address with a port", a, addr)
 	}
-	ip := addr.Addr().Unmap().WithZone("")
-	rule, err := f.arm(func(b *builder) { b.synRules(a, ip, addr.Port()) })
-	if err != nil {
-		return nil, explain(fmt.Sprintf("arm %s for %s", a, addr), err)
+	at := unmap(addr)
+	return f.armAs(string(a), addr, func(b *builder) {
+		if a == DropReplies {
+			b.dropReplies(at)
+		} else {
+			b.synRules(a, at)
+		}
+	})
+}
+
+// ArmLoss loses percent of every 100 packets that arrive for addr, spread
+// evenly and always the same ones: the first, and with 30 % the 5th, 8th, 11th
+// ... after it. [Hits.Packets] counts the lost ones alone. Of an unspecified
+// address IPv4 and IPv6 are counted apart.
+func (f *Firewall) ArmLoss(addr netip.AddrPort, percent int) (*Rule, error) {
+	if !addr.IsValid() || addr.Port() == 0 || percent < 1 || percent > 100 {
+		return nil, fmt.Errorf("lose %d %% of the packets for %v: give an address with a port, and 1 to 100 %%", percent, addr)
 	}
-	f.log.Debug("firewall armed", "action", string(a), "addr", addr)
+	return f.armAs("loss", addr, func(b *builder) { b.lossRules(unmap(addr), percent) })
+}
+
+// armAs arms one rule about addr and says what failed.
+func (f *Firewall) armAs(what string, addr netip.AddrPort, build func(*builder)) (*Rule, error) {
+	rule, err := f.arm(build)
+	if err != nil {
+		return nil, explain(fmt.Sprintf("arm %s for %s", what, addr), err)
+	}
+	f.log.Debug("firewall armed", "action", what, "addr", addr)
 	return rule, nil
 }
 
@@ -122,7 +148,7 @@ func (f *Firewall) arm(build func(*builder)) (*Rule, error) {
 		return nil, errClosed
 	}
 	f.made++
-	b := &builder{conn: f.owner, rule: &Rule{f: f, name: fmt.Sprintf("rule%d", f.made)}}
+	b := &builder{conn: f.owner, rule: &Rule{f: f, table: f.table, name: fmt.Sprintf("rule%d", f.made)}}
 	build(b)
 	if err := errors.Join(b.err, f.flush()); err != nil {
 		return nil, err
@@ -152,9 +178,17 @@ func (f *Firewall) Close() error {
 	}
 	var errs []error
 	for r := range f.rules {
+		if r.shaper != nil {
+			errs = append(errs, r.disarm())
+		}
+	}
+	for r := range f.rules {
 		errs = append(errs, r.settle())
 	}
 	f.owner.DelTable(f.table)
+	if f.queue != nil {
+		f.owner.DelTable(f.queue)
+	}
 	errs = append(errs, f.flush(), f.owner.CloseLasting())
 	f.sock, f.rules = nil, nil
 	if err := errors.Join(errs...); err != nil {

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"runtime"
+	"time"
 )
 
 // Firewall holds this process's rules. On this system there are none.
@@ -30,6 +31,18 @@ func RelaxICMP() error { return unavailable() }
 
 // Arm returns an error that wraps [ErrUnavailable].
 func (*Firewall) Arm(Action, netip.AddrPort) (*Rule, error) { return nil, unavailable() }
+
+// ArmLoss returns an error that wraps [ErrUnavailable].
+func (*Firewall) ArmLoss(netip.AddrPort, int) (*Rule, error) { return nil, unavailable() }
+
+// ArmDelay returns an error that wraps [ErrUnavailable].
+func (*Firewall) ArmDelay(netip.AddrPort, time.Duration) (*Rule, error) { return nil, unavailable() }
+
+// ArmRate returns an error that wraps [ErrUnavailable].
+func (*Firewall) ArmRate(netip.AddrPort, int) (*Rule, error) { return nil, unavailable() }
+
+// CanShape returns an error that wraps [ErrUnavailable].
+func (*Firewall) CanShape() error { return unavailable() }
 
 // ArmConn returns an error that wraps [ErrUnavailable].
 func (*Firewall) ArmConn(_, _ netip.AddrPort) (*Rule, error) { return nil, unavailable() }

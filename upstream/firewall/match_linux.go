@@ -2,6 +2,7 @@ package firewall
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 
 	"github.com/google/nftables"
@@ -20,22 +21,78 @@ type builder struct {
 // synRules counts, and then treats, the SYNs to ip and port. Evidence and
 // verdict are rules of their own: a full set ends its rule, and the verdict has
 // to hold all the same.
-func (b *builder) synRules(a Action, ip netip.Addr, port uint16) {
+func (b *builder) synRules(a Action, at netip.AddrPort) {
 	priority := nftables.ChainPriorityFilter
 	if a == Count {
 		priority = nftables.ChainPriorityRef(*priority - 1) // before any verdict
 	}
-	table := b.rule.f.table
 	chain := b.chain("", nftables.ChainHookInput, priority)
-	b.rule.set = attempts(table, b.rule.name)
-	b.err = b.conn.AddSet(b.rule.set, nil)
-	for _, v4 := range families(ip) {
-		match := join(tcpOver(v4), address(v4, destination, ip), portIs(destination, port), isSYN())
-		b.add(chain, match, []expr.Any{&expr.Counter{}}, countAttempt(v4, b.rule.set))
+	b.countAttempts()
+	for _, v4 := range families(at.Addr()) {
+		match := join(packets(v4, destination, at), isSYN())
+		b.add(chain, match, []expr.Any{&expr.Counter{}}, countAttempt(v4, source, b.rule.set))
 		if a != Count {
 			b.add(chain, match, verdict(a))
 		}
 	}
+}
+
+// dropReplies counts and drops what leaves from at. An attempt is a peer.
+func (b *builder) dropReplies(at netip.AddrPort) {
+	chain := b.chain("", nftables.ChainHookOutput, nftables.ChainPriorityFilter)
+	b.countAttempts()
+	for _, v4 := range families(at.Addr()) {
+		match := packets(v4, source, at)
+		b.add(chain, match, []expr.Any{&expr.Counter{}}, countAttempt(v4, destination, b.rule.set))
+		b.add(chain, match, verdict(Drop))
+	}
+}
+
+// lossRules counts the attempts and drops percent of 100 packets for at.
+func (b *builder) lossRules(at netip.AddrPort, percent int) {
+	chain := b.chain("", nftables.ChainHookInput, nftables.ChainPriorityFilter)
+	b.countAttempts()
+	lost := b.numbers(spread(percent))
+	for _, v4 := range families(at.Addr()) {
+		match := packets(v4, destination, at)
+		b.add(chain, match, isSYN(), countAttempt(v4, source, b.rule.set))
+		b.add(chain, match, []expr.Any{
+			&expr.Numgen{Register: 1, Modulus: 100, Type: unix.NFT_NG_INCREMENTAL},
+			&expr.Lookup{SourceRegister: 1, SetName: lost.Name, SetID: lost.ID},
+			&expr.Counter{}}, verdict(Drop))
+	}
+}
+
+// spread gives percent of the numbers 0 to 99, evenly apart, 0 among them.
+func spread(percent int) (chosen []uint32) {
+	for i := range 100 {
+		if i*percent%100 < percent {
+			chosen = append(chosen, uint32(i))
+		}
+	}
+	return chosen
+}
+
+// numbers is an anonymous set, which goes with the rules that look into it.
+func (b *builder) numbers(list []uint32) *nftables.Set {
+	set := &nftables.Set{Table: b.rule.table, ID: 2, Name: "__set%d", Anonymous: true, Constant: true, KeyType: nftables.TypeMark}
+	var elements []nftables.SetElement
+	for _, n := range list {
+		elements = append(elements, nftables.SetElement{Key: binaryutil.NativeEndian.PutUint32(n)})
+	}
+	b.err = errors.Join(b.err, b.conn.AddSet(set, elements))
+	return set
+}
+
+// countAttempts makes the set that the rule's attempts go into.
+func (b *builder) countAttempts() {
+	b.rule.set = attempts(b.rule.table, b.rule.name)
+	b.err = errors.Join(b.err, b.conn.AddSet(b.rule.set, nil))
+}
+
+// packets matches the TCP packets that one end of which is at.
+func packets(v4 bool, e end, at netip.AddrPort) []expr.Any {
+	return join(tcpOver(v4), address(v4, e, at.Addr()), portIs(e, at.Port()))
 }
 
 // dropBetween drops what goes from one end of a connection to the other.
@@ -50,7 +107,7 @@ func (b *builder) dropBetween(hook *nftables.ChainHook, suffix string, from, to 
 
 func (b *builder) chain(suffix string, hook *nftables.ChainHook, priority *nftables.ChainPriority) *nftables.Chain {
 	c := b.conn.AddChain(&nftables.Chain{
-		Name: b.rule.name + suffix, Table: b.rule.f.table,
+		Name: b.rule.name + suffix, Table: b.rule.table,
 		Type: nftables.ChainTypeFilter, Hooknum: hook, Priority: priority,
 	})
 	b.rule.chains = append(b.rule.chains, c)
@@ -153,22 +210,22 @@ func attempts(table *nftables.Table, name string) *nftables.Set {
 	}
 }
 
-// countAttempt adds source address and port to the set. IPv4 addresses take
+// countAttempt adds address and port of one end to the set. IPv4 addresses take
 // their IPv4-mapped form (RFC 4291 section 2.5.5.2), so one set serves both.
-func countAttempt(v4 bool, set *nftables.Set) []expr.Any {
+func countAttempt(v4 bool, e end, set *nftables.Set) []expr.Any {
 	// The 4-byte registers that follow one another from NFT_REG32_00: four for
 	// the address, one for the port.
 	const key, keyPort = unix.NFT_REG32_00, unix.NFT_REG32_00 + 4
 	add := []expr.Any{
-		loadPort(source, keyPort),
+		loadPort(e, keyPort),
 		&expr.Dynset{SrcRegKey: key, SetName: set.Name, SetID: set.ID, Operation: unix.NFT_DYNSET_OP_ADD},
 	}
 	if !v4 {
-		return append([]expr.Any{loadAddress(false, source, key)}, add...)
+		return append([]expr.Any{loadAddress(false, e, key)}, add...)
 	}
 	mapped := []byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}
 	return append([]expr.Any{
-		&expr.Immediate{Register: key, Data: mapped}, loadAddress(true, source, key+3),
+		&expr.Immediate{Register: key, Data: mapped}, loadAddress(true, e, key+3),
 	}, add...)
 }
 

@@ -78,10 +78,10 @@ func addTable(sock *netlink.Conn, t *nftables.Table, flags uint32) error {
 
 // message is a netlink message with the header that every nfnetlink message
 // has (struct nfgenmsg): family, version 0, resource.
-func message(kind uint16, flags netlink.HeaderFlags, family, resource byte, attributes []byte) netlink.Message {
+func message(kind uint16, flags netlink.HeaderFlags, family byte, resource uint16, attributes []byte) netlink.Message {
 	return netlink.Message{
 		Header: netlink.Header{Type: netlink.HeaderType(kind), Flags: netlink.Request | flags},
-		Data:   append([]byte{family, unix.NFNETLINK_V0, 0, resource}, attributes...),
+		Data:   append([]byte{family, unix.NFNETLINK_V0, byte(resource >> 8), byte(resource)}, attributes...),
 	}
 }
 
@@ -162,7 +162,7 @@ func Sweep(log *slog.Logger) error {
 	if err != nil {
 		return explain("open a netlink socket", err)
 	}
-	tables, err := conn.ListTablesOfFamily(nftables.TableFamilyINet)
+	tables, err := conn.ListTables()
 	if err != nil {
 		return explain("list the tables", err)
 	}
@@ -171,7 +171,7 @@ func Sweep(log *slog.Logger) error {
 		return fmt.Errorf("sweep: %w", err)
 	}
 	for _, t := range tables {
-		if !abandoned(t.Name, namespace) {
+		if t.Family != nftables.TableFamilyINet && t.Family != nftables.TableFamilyIPv4 || !abandoned(t.Name, namespace) {
 			continue
 		}
 		conn.DelTable(t)

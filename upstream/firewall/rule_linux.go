@@ -16,9 +16,11 @@ import (
 // transaction which needs no rule handles, and the set of its attempts.
 type Rule struct {
 	f      *Firewall
+	table  *nftables.Table
 	name   string
 	chains []*nftables.Chain
 	set    *nftables.Set // nil for a rule about one connection
+	shaper *shaper       // holds the rule's packets back; nil for most rules
 	final  *Hits         // the last reading, once disarmed; guarded by f.mu
 }
 
@@ -96,26 +98,66 @@ func sources(elements []nftables.SetElement) []netip.AddrPort {
 // Disarm takes the rule out of force. It is idempotent, also after
 // [Firewall.Close].
 func (r *Rule) Disarm() error {
+	r.f.mu.Lock()
+	defer r.f.mu.Unlock()
+	return r.disarm()
+}
+
+// disarm is Disarm for a caller who holds f.mu.
+func (r *Rule) disarm() error {
 	f := r.f
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	if !f.rules[r] {
 		return nil
 	}
 	unread := r.settle()
 	for _, chain := range r.chains {
 		f.owner.FlushChain(chain)
-		f.owner.DelChain(chain)
 	}
 	if r.set != nil {
 		f.owner.DelSet(r.set)
+	}
+	f.idle = append(f.idle, r.chains...)
+	if !f.shaping() {
+		f.removeIdle()
 	}
 	if err := f.flush(); err != nil {
 		return fmt.Errorf("disarm %s: %w", r.name, cmp.Or(errors.Join(unread, err), err))
 	}
 	delete(f.rules, r)
 	f.log.Debug("firewall disarmed", "rule", r.name, "packets", r.final.Packets, "attempts", r.final.Attempts)
-	return unread
+	return errors.Join(unread, r.release())
+}
+
+// release lets the packets that the rule holds back go, now that no more come.
+func (r *Rule) release() error {
+	if r.shaper == nil {
+		return nil
+	}
+	err := r.shaper.stop()
+	if r.f.shaping() {
+		return err
+	}
+	r.f.removeIdle()
+	return errors.Join(err, r.f.flush())
+}
+
+// shaping tells whether packets may be held back. As long as they are, no base chain is removed: the kernel then drops
+// what waits in any queue of the network namespace (Linux, nf_queue_nf_hook_drop). The caller holds f.mu.
+func (f *Firewall) shaping() bool {
+	for r := range f.rules {
+		if r.shaper != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// removeIdle removes the chains of disarmed rules with the next flush. The caller holds f.mu.
+func (f *Firewall) removeIdle() {
+	for _, chain := range f.idle {
+		f.owner.DelChain(chain)
+	}
+	f.idle = nil
 }
 
 // settle keeps the last reading. The caller holds f.mu.
