@@ -69,11 +69,11 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 	fw, at := ep.up.fw, ep.Addr()
 	switch r.fault.Arm {
 	case fault.LosePackets:
-		return ep.armed(r.Fault)(fw.ArmLoss(at, vals.Int("percent")))
+		return ep.counting(r.Fault)(fw.ArmLoss(at, vals.Int("percent")))
 	case fault.HoldPackets:
-		return ep.armed(r.Fault)(fw.ArmDelay(at, vals.Duration("delay")))
+		return ep.counting(r.Fault)(fw.ArmDelay(at, vals.Duration("delay")))
 	case fault.SlowLink:
-		return ep.armed(r.Fault)(fw.ArmRate(at, vals.Int("rate")))
+		return ep.counting(r.Fault)(fw.ArmRate(at, vals.Int("rate")))
 	}
 	return ep.armFirewall(r.Fault, firewallActions[r.fault.Arm])
 }
@@ -93,11 +93,17 @@ func (ep *Endpoint) disarm() error {
 
 // armFirewall sets a rule for the endpoint's address; undoing it journals what the kernel counted.
 func (ep *Endpoint) armFirewall(name string, action firewall.Action) (func() error, error) {
-	rule, err := ep.up.fw.Arm(action, ep.Addr())
-	if err != nil {
-		return nil, err
+	return ep.counting(name)(ep.up.fw.Arm(action, ep.Addr()))
+}
+
+// counting makes the undoing of a firewall rule, which journals what the kernel counted.
+func (ep *Endpoint) counting(name string) func(*firewall.Rule, error) (func() error, error) {
+	return func(rule *firewall.Rule, err error) (func() error, error) {
+		if err != nil {
+			return nil, err
+		}
+		return func() error { return ep.journalHits(rule, Event{Fault: name}) }, nil
 	}
-	return func() error { return ep.journalHits(rule, Event{Fault: name}) }, nil
 }
 
 // journalHits removes a firewall rule and journals its counters as e.
@@ -113,18 +119,42 @@ func (ep *Endpoint) journalHits(rule *firewall.Rule, e Event) error {
 
 // armRefusal shuts the listener. Where there is a firewall it counts the attempts that meet the closed port.
 func (ep *Endpoint) armRefusal(name string) (func() error, error) {
-	count := func() error {
-		ep.up.journal.Add(Event{Kind: KernelSaw, Endpoint: ep.id, Fault: name, Detail: clip("connection attempts are not counted here: "+ep.up.fwErr.Error(), maxDetail)})
-		return nil
-	}
-	if ep.up.fw != nil {
-		var err error
-		if count, err = ep.armFirewall(name, firewall.Count); err != nil {
-			return nil, err
-		}
+	count, err := ep.countAttempts(name)
+	if err != nil {
+		return nil, err
 	}
 	if err := ep.server.refuse(); err != nil {
 		return nil, errors.Join(err, count())
 	}
 	return func() error { return errors.Join(count(), ep.server.listen()) }, nil
+}
+
+// armBacklog fills the accept queue. The attempts are counted from then on; a queue that has room again at the end is a
+// failure.
+func (ep *Endpoint) armBacklog(name string) (func() error, error) {
+	if err := ep.server.fill(); err != nil {
+		return nil, err
+	}
+	count, err := ep.countAttempts(name)
+	if err != nil {
+		return nil, errors.Join(err, ep.server.drain())
+	}
+	return func() error {
+		err := errors.Join(count(), ep.server.drain())
+		if errors.Is(err, errRoom) {
+			ep.up.journal.Add(Event{Kind: Failed, Endpoint: ep.id, Fault: name, Detail: err.Error()})
+		}
+		return err
+	}, nil
+}
+
+// countAttempts has the kernel count connection attempts, or notes why it does not.
+func (ep *Endpoint) countAttempts(name string) (func() error, error) {
+	if ep.up.fw != nil {
+		return ep.armFirewall(name, firewall.Count)
+	}
+	return func() error {
+		ep.up.journal.Add(Event{Kind: KernelSaw, Endpoint: ep.id, Fault: name, Detail: clip("connection attempts are not counted here: "+ep.up.fwErr.Error(), maxDetail)})
+		return nil
+	}, nil
 }

@@ -29,6 +29,8 @@ type server interface {
 	closeConns(ctx context.Context) error
 	refuse() error           // stop listening
 	listen() error           // undo refuse
+	fill() error             // fill the accept queue and accept nothing
+	drain() error            // undo fill; errRoom if the queue was not full any more
 	stop(fault string) error // SIGSTOP
 	resume() error           // SIGCONT
 	close()
@@ -174,6 +176,8 @@ func (ep *Endpoint) able(c *compiled) error {
 			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.fwErr)
 		case r.fault.Needing(fault.NetAdmin) && r.fault.Level == fault.Request && ep.Kind() == Process:
 			return fmt.Errorf("%s is %w: the process that serves endpoint %s has no firewall (use kind: http)", r.fault.Name, ErrUnsupported, ep.id)
+		case r.fault.Needing(fault.Shaping) && ep.up.shaping() != nil:
+			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.shaping())
 		case r.fault.Needing(fault.Process) && ep.Kind() != Process:
 			return fmt.Errorf("%s is %w: endpoint %s is not served by a process of its own (kind: process)", r.fault.Name, ErrUnsupported, ep.id)
 		case r.fault.Needing(fault.Memory) && ep.up.Abilities().Memory != "yes":

@@ -57,7 +57,8 @@ var onTheWire = map[string]struct {
 var elsewhere = map[string]bool{
 	"tcp.refuse": true, "tcp.accept-hang": true, "body.stall": true, "process.crash": true, "process.pause": true,
 	"tcp.drop-syn": true, "tcp.reject-reset": true, "tcp.reject-host": true, "tcp.reject-admin": true,
-	"tcp.drop-established": true, "process.oom": true, "conn.race": true,
+	"tcp.drop-established": true, "tcp.drop-replies": true, "tcp.loss": true, "tcp.latency": true, "tcp.slow-link": true,
+	"load.backlog": true, "process.oom": true, "conn.race": true,
 }
 
 func TestEveryFaultOnTheWire(t *testing.T) {

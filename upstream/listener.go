@@ -20,7 +20,9 @@ type listener struct {
 	mu     sync.Mutex // guards what follows
 	conns  map[*conn]struct{}
 	closed bool
-	shut   chan struct{} // while refusing: closed when listening again
+	shut   chan struct{} // while refusing or full: closed when it accepts again
+	paused chan struct{} // closed when the accept loop has seen shut
+	fills  []net.Conn    // our own connections in the accept queue
 }
 
 func startListener(ep *Endpoint) (server, error) {
@@ -76,6 +78,9 @@ func (s *listener) accept() {
 func (s *listener) awaitListening(err error) bool {
 	s.mu.Lock()
 	shut, closed := s.shut, s.closed
+	if shut != nil && !closed {
+		close(s.paused)
+	}
 	s.mu.Unlock()
 	switch {
 	case closed:
@@ -147,16 +152,23 @@ func (s *listener) refuse() error {
 	if s.shut != nil {
 		return nil
 	}
-	shut := make(chan struct{})
-	s.shut = shut // before the accept loop can see the socket fail
+	s.pause() // before the accept loop can see the socket fail
 	err := s.control(func(fd int) error {
 		return errors.Join(syscall.Shutdown(fd, syscall.SHUT_RD), reuseAddr(fd, 0))
 	})
 	if err != nil {
-		s.shut = nil
-		close(shut)
+		s.resumeAccept()
 	}
 	return err
+}
+
+// pause makes the accept loop wait once its accept fails; the caller holds mu.
+func (s *listener) pause() { s.shut, s.paused = make(chan struct{}), make(chan struct{}) }
+
+// resumeAccept ends the pause; the caller holds mu.
+func (s *listener) resumeAccept() {
+	close(s.shut)
+	s.shut = nil
 }
 
 func (s *listener) listen() error {
@@ -168,8 +180,7 @@ func (s *listener) listen() error {
 	err := s.control(func(fd int) error {
 		return errors.Join(reuseAddr(fd, 1), syscall.Listen(fd, syscall.SOMAXCONN))
 	})
-	close(s.shut)
-	s.shut = nil
+	s.resumeAccept()
 	return err
 }
 
@@ -198,8 +209,7 @@ func (s *listener) close() {
 	s.mu.Lock()
 	s.closed = true
 	if s.shut != nil {
-		close(s.shut)
-		s.shut = nil
+		s.resumeAccept()
 	}
 	s.mu.Unlock()
 	_ = s.l.Close()

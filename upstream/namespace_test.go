@@ -68,6 +68,8 @@ func TestInsideConnectFaults(t *testing.T) {
 		"tcp.reject-host":  syscall.EHOSTUNREACH,
 		"tcp.reject-admin": syscall.EHOSTUNREACH,
 		"tcp.refuse":       syscall.ECONNREFUSED,
+		"tcp.drop-replies": os.ErrDeadlineExceeded,
+		"load.backlog":     os.ErrDeadlineExceeded,
 	} {
 		t.Run(name, func(t *testing.T) {
 			up, ep := inside(t)
@@ -141,5 +143,55 @@ func TestInsideArmedRulesEndInTime(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("still refused after its time: %v", err)
 		}
+	}
+}
+
+// Faults of a bad path: the answer comes, but late.
+func TestInsideSlowPaths(t *testing.T) {
+	for name, c := range map[string]struct {
+		params      map[string]string
+		least, most time.Duration
+	}{
+		"tcp.loss":      {map[string]string{"percent": "30"}, 900 * time.Millisecond, 3 * time.Second},
+		"tcp.latency":   {map[string]string{"delay": "150ms"}, 300 * time.Millisecond, 900 * time.Millisecond},
+		"tcp.slow-link": {map[string]string{"rate": "32768", "size": "16384"}, 500 * time.Millisecond, 900 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			up, ep := inside(t)
+			if reason := up.Abilities().Shaping; reason != "yes" && name != "tcp.loss" {
+				t.Skip(reason)
+			}
+			setPlan(t, ep, upstream.Rule{Fault: name, Params: c.params})
+			began := time.Now()
+			got, _ := talk(t, ep, get)
+			if took := time.Since(began); took < c.least || took > c.most {
+				t.Errorf("the answer took %v, want %v to %v", took, c.least, c.most)
+			}
+			wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+			if err := ep.Clear(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if e := await(t, up, "the kernel's counter", kind(upstream.KernelSaw)); e.Attempts != 1 || e.Packets == 0 {
+				t.Errorf("the kernel counted %+v", e)
+			}
+		})
+	}
+}
+
+func TestInsideBacklogIsFullForEveryAttempt(t *testing.T) {
+	up, ep := inside(t)
+	for range 3 { // armed and cleared again and again
+		setPlan(t, ep, upstream.Rule{Fault: "load.backlog"})
+		if _, err := net.DialTimeout("tcp", ep.Addr().String(), 100*time.Millisecond); !isTimeout(err) {
+			t.Errorf("dial: %v, want a timeout", err)
+		}
+		if err := ep.Clear(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got, _ := talk(t, ep, get)
+		wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+	}
+	if page := up.Journal().After(0, upstream.Filter{Kind: upstream.Failed}, 10); len(page.Events) > 0 {
+		t.Errorf("failed: %+v", page.Events)
 	}
 }

@@ -64,7 +64,8 @@ type Upstream struct {
 	boot    string // random, part of every nonce
 	journal *Journal
 	fw      *firewall.Firewall
-	fwErr   error // why there is no firewall
+	fwErr   error        // why there is no firewall
+	shaping func() error // why the firewall cannot hold packets back; asked once
 	conns   atomic.Uint64
 	ca      func() (*pki.Authority, error) // makes it when first asked
 	child   *childSide                     // set in a child process that serves an endpoint for its parent
@@ -90,6 +91,7 @@ func New(o Options) (*Upstream, error) {
 	u.journal = newJournal(o.JournalSize, u.start)
 	u.ca = sync.OnceValues(func() (*pki.Authority, error) { return pki.New(time.Now()) })
 	u.openFirewall()
+	u.shaping = sync.OnceValue(u.canShape)
 	return u, nil
 }
 
@@ -111,6 +113,13 @@ func (u *Upstream) openFirewall() {
 	}
 }
 
+func (u *Upstream) canShape() error {
+	if u.fwErr != nil {
+		return u.fwErr
+	}
+	return u.fw.CanShape()
+}
+
 // Journal gives the journal of all endpoints.
 func (u *Upstream) Journal() *Journal { return u.journal }
 
@@ -120,15 +129,19 @@ func (u *Upstream) Now() time.Duration { return time.Since(u.start) }
 // Abilities say what faults this upstream can do on this machine.
 type Abilities struct {
 	Firewall string `json:"firewall"` // "yes" or why not
+	Shaping  string `json:"shaping"`  // latency and slow links
 	Process  string `json:"process"`
 	Memory   string `json:"memory"`
 }
 
 // Abilities tells "yes" or the reason for each thing a fault may need.
 func (u *Upstream) Abilities() Abilities {
-	a := Abilities{Firewall: "yes", Process: "yes", Memory: "yes"}
+	a := Abilities{Firewall: "yes", Shaping: "yes", Process: "yes", Memory: "yes"}
 	if u.fwErr != nil {
 		a.Firewall = u.fwErr.Error()
+	}
+	if err := u.shaping(); err != nil {
+		a.Shaping = err.Error()
 	}
 	if u.opts.Executable == "" {
 		a.Process = "the program to start is not known"

@@ -34,7 +34,7 @@ func scalars() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[upstream.EventKind](): enum(eventKinds()...),
 		reflect.TypeFor[fault.Level]():        enum(fault.Armed, fault.Accept, fault.Request),
 		reflect.TypeFor[fault.Evidence]():     enum(fault.Event, fault.Kernel, fault.Exit, fault.None),
-		reflect.TypeFor[fault.Need]():         enum(fault.NetAdmin, fault.Process, fault.Memory),
+		reflect.TypeFor[fault.Need]():         enum(fault.NetAdmin, fault.Shaping, fault.Process, fault.Memory),
 		reflect.TypeFor[fault.Kind]():         enum(fault.Duration, fault.Int, fault.Word),
 		reflect.TypeFor[[]byte]():             {Type: "string", ContentEncoding: "base64"},
 	}

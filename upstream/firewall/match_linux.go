@@ -52,8 +52,8 @@ func (b *builder) dropReplies(at netip.AddrPort) {
 func (b *builder) lossRules(at netip.AddrPort, percent int) {
 	chain := b.chain("", nftables.ChainHookInput, nftables.ChainPriorityFilter)
 	b.countAttempts()
-	lost := b.numbers(spread(percent))
-	for _, v4 := range families(at.Addr()) {
+	for i, v4 := range families(at.Addr()) {
+		lost := b.numbers(uint32(i), spread(percent))
 		match := packets(v4, destination, at)
 		b.add(chain, match, isSYN(), countAttempt(v4, source, b.rule.set))
 		b.add(chain, match, []expr.Any{
@@ -73,9 +73,9 @@ func spread(percent int) (chosen []uint32) {
 	return chosen
 }
 
-// numbers is an anonymous set, which goes with the rules that look into it.
-func (b *builder) numbers(list []uint32) *nftables.Set {
-	set := &nftables.Set{Table: b.rule.table, ID: 2, Name: "__set%d", Anonymous: true, Constant: true, KeyType: nftables.TypeMark}
+// numbers is the i-th anonymous set of the transaction; it belongs to the one rule that looks into it and goes with that.
+func (b *builder) numbers(i uint32, list []uint32) *nftables.Set {
+	set := &nftables.Set{Table: b.rule.table, ID: 2 + i, Name: "__set%d", Anonymous: true, Constant: true, KeyType: nftables.TypeMark}
 	var elements []nftables.SetElement
 	for _, n := range list {
 		elements = append(elements, nftables.SetElement{Key: binaryutil.NativeEndian.PutUint32(n)})

@@ -3,6 +3,7 @@ package firewall
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -88,11 +89,18 @@ func (b *builder) shape(at netip.AddrPort, e end, queue uint16) {
 	if e == source {
 		hook, peer = nftables.ChainHookOutput, destination
 	}
-	chain := b.chain("", hook, nftables.ChainPriorityFilter)
+	chain := b.chain("", hook, shapePriority(b.rule.f.made))
 	b.countAttempts()
 	match := packets(true, e, at)
 	b.add(chain, match, []expr.Any{&expr.Counter{}}, countAttempt(true, peer, b.rule.set))
 	b.add(chain, match, []expr.Any{toQueue(queue)})
+}
+
+// shapePriority puts the shaping chains before all others and each after the older ones. A packet that is let go goes on
+// after the chain of the number that its own had when it was held (Linux, nf_reinject): a chain put in before it
+// would have it held twice.
+func shapePriority(made int) *nftables.ChainPriority {
+	return nftables.ChainPriorityRef(nftables.ChainPriority(math.MinInt32/2 + made))
 }
 
 // toQueue is the target NFQUEUE of revision 3, struct xt_NFQ_info_v3 of linux/netfilter/xt_NFQUEUE.h: number, count,
