@@ -132,15 +132,19 @@ func (ep *Endpoint) armRefusal(name string) (func() error, error) {
 // armBacklog fills the accept queue. The attempts are counted from then on; a queue that has room again at the end is a
 // failure.
 func (ep *Endpoint) armBacklog(name string) (func() error, error) {
-	if err := ep.server.fill(); err != nil {
+	s, ok := ep.server.(filler)
+	if !ok {
+		return nil, fmt.Errorf("%w: the accept queue of a %s endpoint cannot be filled (use kind: http)", ErrUnsupported, ep.Kind())
+	}
+	if err := s.fill(); err != nil {
 		return nil, err
 	}
 	count, err := ep.countAttempts(name)
 	if err != nil {
-		return nil, errors.Join(err, ep.server.drain())
+		return nil, errors.Join(err, s.drain())
 	}
 	return func() error {
-		err := errors.Join(count(), ep.server.drain())
+		err := errors.Join(count(), s.drain())
 		if errors.Is(err, errRoom) {
 			ep.up.journal.Add(Event{Kind: Failed, Endpoint: ep.id, Fault: name, Detail: err.Error()})
 		}

@@ -200,12 +200,6 @@ func (s *childServer) listen() error {
 	return s.spawn()
 }
 
-func (s *childServer) fill() error {
-	return fmt.Errorf("%w: a process endpoint's accept queue cannot be filled (use kind: http)", ErrUnsupported)
-}
-
-func (s *childServer) drain() error { return nil }
-
 func (s *childServer) stop(fault string) error {
 	if err := s.child.Stop(); err != nil {
 		return err

@@ -29,11 +29,15 @@ type server interface {
 	closeConns(ctx context.Context) error
 	refuse() error           // stop listening
 	listen() error           // undo refuse
-	fill() error             // fill the accept queue and accept nothing
-	drain() error            // undo fill; errRoom if the queue was not full any more
 	stop(fault string) error // SIGSTOP
 	resume() error           // SIGCONT
 	close()
+}
+
+// filler is a server whose accept queue can be filled.
+type filler interface {
+	fill() error  // fill the accept queue and accept nothing
+	drain() error // undo fill; errRoom if the queue was not full any more
 }
 
 // Endpoint is one address of the upstream with its plan.
