@@ -180,12 +180,7 @@ func (c *checker) request(s *Scenario) {
 	if s.Age < 0 || s.Age > maxAge || s.Age > 0 && !s.Warm {
 		c.fail("age", "age is %s; it goes with warm and takes at most %s", s.Age, maxAge)
 	}
-	if t := s.Traffic; t != nil {
-		c.duration("traffic.over", t.Over)
-		if t.Requests < 2 || t.Requests > 1000 {
-			c.fail("traffic.requests", "traffic has %d requests; it takes 2 to 1000", t.Requests)
-		}
-	}
+	c.traffic(s.Traffic)
 }
 
 // Bounds of what a cell may wait for before its request.
@@ -232,39 +227,38 @@ func (c *checker) standard(s *Scenario) {
 	}
 	for i, e := range s.Standard {
 		at := fmt.Sprintf("standard.%d", i)
-		c.outcome(at, e.Outcome, e.Attempts)
-		c.failures(at, e.Failures, s.Traffic)
-		c.more(at, s, e.Again, e.By)
+		c.want(at, s, e.Want())
 		c.need(at+".why", e.Why)
 		c.need(at+".cite", e.Cite)
 	}
 }
 
-func (c *checker) outcome(at string, o Outcome, attempts int) {
-	if o.IsZero() {
+// want checks what an expectation or a pin asks for.
+func (c *checker) want(at string, s *Scenario, w Want) {
+	switch {
+	case s.Traffic != nil && (w.Shares == nil || !w.Outcome.IsZero()):
+		c.fail(at+".outcome", "%s: with traffic, write shares instead of outcome, for example shares: {200 passed: {min: 0.2, max: 0.4}, 502 made: {min: 0.6, max: 0.8}}", at)
+	case s.Traffic == nil && w.Shares != nil:
+		c.fail(at+".shares", "%s.shares go with traffic; write both or none", at)
+	case s.Traffic == nil && w.Outcome.IsZero():
 		c.fail(at+".outcome", "%s.outcome is missing; write for example `502 made`", at)
 	}
-	if attempts < 0 || attempts > 100 {
-		c.fail(at+".attempts", "%s.attempts is %d; it takes 1 to 100", at, attempts)
+	if w.Shares != nil {
+		if err := w.Shares.check(); err != nil {
+			c.fail(at+".shares", "%s.shares: %s", at, err)
+		}
 	}
-}
-
-// more checks what an expectation says beyond the outcome.
-func (c *checker) more(at string, s *Scenario, again Outcome, by By) {
-	if s.Again == again.IsZero() {
+	if w.Attempts < 0 || w.Attempts > 100 || w.Attempts > 0 && s.Traffic != nil {
+		c.fail(at+".attempts", "%s.attempts is %d; it takes 1 to 100, and none with traffic", at, w.Attempts)
+	}
+	if s.Again == w.Again.IsZero() {
 		c.fail(at+".again", "%s.again and again: true go together; write both or none", at)
 	}
-	if by != "" {
-		c.oneOf(at+".by", string(by), texts([]By{ByEdge, ByGateway, ByUpstream}))
+	if s.Again && s.Traffic != nil {
+		c.fail("again", "again asks for one request more; traffic has enough, leave one of them out")
 	}
-}
-
-func (c *checker) failures(at string, share *Share, t *Traffic) {
-	switch {
-	case (share == nil) != (t == nil):
-		c.fail(at+".failures", "%s.failures and traffic go together; write both or none", at)
-	case share != nil && (share.Min < 0 || share.Max > 1 || share.Min > share.Max):
-		c.fail(at+".failures", "%s.failures must have 0 <= min <= max <= 1", at)
+	if w.By != "" {
+		c.oneOf(at+".by", string(w.By), texts([]By{ByEdge, ByGateway, ByUpstream}))
 	}
 }
 
@@ -276,9 +270,7 @@ func (c *checker) pin(s *Scenario, i int) {
 	if err := p.checkVersions(); err != nil {
 		c.fail(at+".versions", "%s %s", at, err)
 	}
-	c.outcome(at, p.Outcome, p.Attempts)
-	c.failures(at, p.Failures, s.Traffic)
-	c.more(at, s, p.Again, p.By)
+	c.want(at, s, p.Want())
 	c.need(at+".why", p.Why)
 	if p.Cite == "" && p.Observed == "" {
 		c.fail(at, "%s has no cite; cite the manual or source, or write observed with the version instead of versions", at)

@@ -75,7 +75,7 @@ func unknownKey(key string) string {
 
 // yamlKeys lists the keys of a type and of all it is made of.
 func yamlKeys(t reflect.Type) []string {
-	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t == reflect.TypeFor[Shares]() {
 		t = t.Elem()
 	}
 	if t.Kind() != reflect.Struct || t == reflect.TypeFor[Outcome]() {

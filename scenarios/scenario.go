@@ -96,23 +96,11 @@ type Request struct {
 	Body    string            `yaml:"body" json:"body,omitempty"`
 }
 
-// Traffic is open-loop load: Requests requests, evenly spread over Over, whatever the answers do.
-type Traffic struct {
-	Requests int           `yaml:"requests" json:"requests" jsonschema:"2 to 1000"`
-	Over     time.Duration `yaml:"over" json:"over" jsonschema:"time from the first request to the last, at most 60s"`
-}
-
-// Share bounds the failed part of the traffic's requests.
-type Share struct {
-	Min float64 `yaml:"min" json:"min" jsonschema:"0 to 1"`
-	Max float64 `yaml:"max" json:"max" jsonschema:"0 to 1"`
-}
-
-// Expectation is one outcome that the standards permit. With traffic it is the outcome of the failed requests.
+// Expectation is one outcome that the standards permit or, with traffic, the shares of several.
 type Expectation struct {
-	Outcome  Outcome `yaml:"outcome" json:"outcome"`
+	Outcome  Outcome `yaml:"outcome" json:"outcome,omitzero"`
 	Attempts int     `yaml:"attempts" json:"attempts,omitempty" jsonschema:"exact number of upstream attempts; absent: any"`
-	Failures *Share  `yaml:"failures" json:"failures,omitempty" jsonschema:"with traffic: how many requests fail"`
+	Shares   Shares  `yaml:"shares" json:"shares,omitempty" jsonschema:"with traffic, instead of outcome: which part of the requests has which outcome"`
 	Again    Outcome `yaml:"again" json:"again,omitzero" jsonschema:"outcome of the same request after the fault"`
 	By       By      `yaml:"by" json:"by,omitempty" jsonschema:"in a chain: the tier that made the answer"`
 	Why      string  `yaml:"why" json:"why"`
@@ -124,9 +112,9 @@ type Pin struct {
 	Gateway  string  `yaml:"gateway" json:"gateway"`
 	Versions string  `yaml:"versions" json:"versions,omitempty" jsonschema:"a range such as >=2.6, <3.0, or *"`
 	Observed string  `yaml:"observed" json:"observed,omitempty" jsonschema:"instead of versions: the one version it was seen with"`
-	Outcome  Outcome `yaml:"outcome" json:"outcome"`
+	Outcome  Outcome `yaml:"outcome" json:"outcome,omitzero"`
 	Attempts int     `yaml:"attempts" json:"attempts,omitempty" jsonschema:"exact number of upstream attempts; absent: any"`
-	Failures *Share  `yaml:"failures" json:"failures,omitempty" jsonschema:"with traffic: how many requests fail"`
+	Shares   Shares  `yaml:"shares" json:"shares,omitempty" jsonschema:"with traffic, instead of outcome: which part of the requests has which outcome"`
 	Again    Outcome `yaml:"again" json:"again,omitzero" jsonschema:"outcome of the same request after the fault"`
 	By       By      `yaml:"by" json:"by,omitempty" jsonschema:"in a chain: the tier that made the answer"`
 	Why      string  `yaml:"why" json:"why"`

@@ -22,6 +22,7 @@ func fileSchema() (*jsonschema.Schema, error) {
 	s, err := jsonschema.For[Scenario](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[time.Duration](): {Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m))+$`},
 		reflect.TypeFor[Outcome]():       {Type: "string", Pattern: outcomePattern},
+		reflect.TypeFor[Shares]():        SharesSchema(),
 		reflect.TypeFor[Cause]():         {Type: "string", Enum: anys(Causes())},
 		reflect.TypeFor[EndpointKind]():  {Type: "string", Enum: []any{HTTPEndpoint, ProcessEndpoint, MemoryEndpoint}},
 	}})
@@ -34,7 +35,17 @@ func fileSchema() (*jsonschema.Schema, error) {
 	return s, nil
 }
 
-const outcomePattern = `^([1-9][0-9]{2} (made|passed|truncated|silent|hang)|hang|closed|reset|raw|stream-reset)$`
+// SharesSchema is the form of [Shares].
+func SharesSchema() *jsonschema.Schema {
+	bound := &jsonschema.Schema{Type: "number", Minimum: new(0.0), Maximum: new(1.0)}
+	return &jsonschema.Schema{Type: "object", Description: "which part of the requests has which outcome; an outcome that is not named may not occur",
+		PropertyNames: &jsonschema.Schema{Pattern: outcomePattern},
+		AdditionalProperties: &jsonschema.Schema{Type: "object", AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}},
+			Properties: map[string]*jsonschema.Schema{"min": bound, "max": bound}, Required: []string{"max"}},
+	}
+}
+
+const outcomePattern = `^([1-9][0-9]{2} (made|passed|stored|truncated|silent|hang)|hang|closed|reset|raw|stream-reset)$`
 
 func anys[T ~string](words []T) []any {
 	out := make([]any, len(words))

@@ -70,8 +70,9 @@ func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 	}
 	for old, wrong := range map[string]string{
 		"cause: overload":     "cause: weather",
-		"outcome: 504 made":   "outcome: 504 maid",
-		"over: 200ms":         "over: soon",
+		"504 made: {min":      "504 maid: {min",
+		"max: 0.4}":           "max: 1.4}",
+		"for: 200ms":          "for: soon",
 		"evidence: event":     "evidence: rumour",
 		"exclusive: true":     "exclusiv: true",
 		"id: load.saturate\n": "",

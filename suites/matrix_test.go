@@ -134,8 +134,10 @@ var _ = Describe("matrix", func() {
 func labels(s *scenarios.Scenario) Labels {
 	l := Labels{s.Layer(), string(s.Cause), s.Profile}
 	for _, e := range s.Standard {
-		if e.Outcome.Status > 0 {
-			l = append(l, strconv.Itoa(e.Outcome.Status))
+		for _, o := range append(e.Shares.Outcomes(), e.Outcome) {
+			if o.Status > 0 {
+				l = append(l, strconv.Itoa(o.Status))
+			}
 		}
 	}
 	slices.Sort(l)

@@ -75,8 +75,8 @@ func Cell(r *run.Result) string {
 		return Word(r)
 	}
 	switch {
-	case r.Failures != nil:
-		return fmt.Sprintf("%s %.0f%%", Short(r.Observed), *r.Failures*100)
+	case r.Traffic != nil:
+		return failedShort(r)
 	case r.Attempts > 1:
 		return fmt.Sprintf("%s x%d", Short(r.Observed), r.Attempts)
 	}

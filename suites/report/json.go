@@ -69,7 +69,11 @@ func Schema() ([]byte, error) {
 		reflect.TypeFor[run.Verdict]():         {Type: "string", Enum: verdicts()},
 		reflect.TypeFor[time.Duration]():       {Type: "integer", Description: "nanoseconds"},
 		reflect.TypeFor[map[run.Verdict]int](): {Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "integer"}},
-		reflect.TypeFor[[]byte]():              {Type: "string", ContentEncoding: "base64"},
+
+		reflect.TypeFor[scenarios.Shares]():              scenarios.SharesSchema(),
+		reflect.TypeFor[map[scenarios.Outcome]float64](): {Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "number"}},
+		reflect.TypeFor[map[scenarios.Outcome]int]():     {Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "integer"}},
+		reflect.TypeFor[[]byte]():                        {Type: "string", ContentEncoding: "base64"},
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("make the schema of a report: %w", err)

@@ -130,7 +130,9 @@ func testCase(r *run.Result, repeat Repeat) junitCase {
 // observation tells in lines what the cell saw.
 func observation(r *run.Result) string {
 	lines := []string{"verdict: " + string(r.Verdict) + ", " + r.Reason}
-	if !r.Observed.IsZero() {
+	if r.Traffic != nil {
+		lines = append(lines, TrafficTotals(r.Traffic)...)
+	} else if !r.Observed.IsZero() {
 		lines = append(lines, fmt.Sprintf("observed: %s, upstream attempts: %d, first byte after %s, end after %s",
 			r.Observed, r.Attempts, milliseconds(r.FirstByte), milliseconds(r.Total)))
 	}

@@ -40,14 +40,16 @@ func words() []word {
 		{"reset", "no byte came, the connection was reset", ofKind(scenarios.Reset)},
 		{"raw", "bytes that are not HTTP", ofKind(scenarios.Raw)},
 		{"hang", "no answer, or no end of it, while the client waited", ofKind(scenarios.Hang)},
-		{"xN", "the gateway went to the upstream N times", func(r *run.Result) bool { return judged(r) && r.Attempts > 1 && r.Failures == nil }},
-		{"N%", "share of the requests that failed, and how", func(r *run.Result) bool { return judged(r) && r.Failures != nil }},
+		{"xN", "the gateway went to the upstream N times", func(r *run.Result) bool { return judged(r) && r.Attempts > 1 && r.Traffic == nil }},
+		{"N%", "with traffic: share of the requests that failed, and how", func(r *run.Result) bool { return judged(r) && r.Traffic != nil }},
 		{"unfinished", "the run ended before the cell did", unfinished},
 	}
 }
 
 func ofKind(k scenarios.Kind) func(*run.Result) bool {
-	return func(r *run.Result) bool { return judged(r) && r.Observed.Kind == k }
+	return func(r *run.Result) bool {
+		return judged(r) && slices.ContainsFunc(outcomesOf(r), func(o scenarios.Outcome) bool { return o.Kind == k })
+	}
 }
 
 // judged tells whether the cell shows an observation.
@@ -112,6 +114,9 @@ func (t *terminal) group(v run.Verdict, same []*run.Result) {
 	t.printf("%s%s\n", t.paint(look(v).colour, head), strings.TrimPrefix(text, head))
 	if log != "" {
 		t.printf("%s%s\n", later, strings.ReplaceAll(log, "\n", "\n"+later))
+	}
+	if same[0].Traffic != nil {
+		t.flow(same[0])
 	}
 	if len(same) > 1 {
 		t.members(same)

@@ -59,14 +59,17 @@ func after(d time.Duration) *time.Duration { return &d }
 
 // sample is a run in which everything happens that a report has to show.
 func sample() *run.Report {
-	share := 0.8
 	cell := func(id string, cause scenarios.Cause, g run.Gateway, v run.Verdict, o scenarios.Outcome, reason string) *run.Result {
 		return &run.Result{Cell: "gf-00000000-" + id, ID: id, Cause: cause, Gateway: g, Verdict: v, Observed: o, Reason: reason,
 			Attempts: 1, Took: 1500 * time.Millisecond, FirstByte: 20 * time.Millisecond, Total: 21 * time.Millisecond,
 			Recovery: after(3 * time.Millisecond), Evidence: "journal 7: request 1 on connection 3 met " + id}
 	}
 	saturated := cell("load.saturate", "overload", nginx, run.Standard, made(504), "too slow")
-	saturated.Failures, saturated.Attempts = &share, 64
+	saturated.Attempts = 64
+	saturated.Traffic = &run.Traffic{Requests: 10, Shares: map[scenarios.Outcome]float64{passed(200): 0.2, made(504): 0.8},
+		Latency:  run.Latency{P50: 2 * time.Second, P95: 2001 * time.Millisecond, P99: 2001 * time.Millisecond, Max: 2001 * time.Millisecond},
+		Injected: 120 * time.Millisecond, Bucket: 100 * time.Millisecond, Series: []run.Bucket{
+			{Outcomes: map[scenarios.Outcome]int{passed(200): 2, made(504): 3}}, {Outcomes: map[scenarios.Outcome]int{made(504): 5}}}}
 	refused := cell("tcp.refuse", "crash", haproxy, run.Deviates, made(503), "no server is left")
 	refused.Attempts = 4
 	slow := cell("body.stall", "timeout", nginx, run.Deviates, scenarios.Outcome{Kind: scenarios.Hang, Status: 200}, "it waits")

@@ -46,6 +46,7 @@ func Terminal(w io.Writer, r *run.Report, o TerminalOptions) error {
 		t.gateways()
 		t.legend()
 		t.recovery()
+		t.traffic()
 		t.attention()
 	}
 	t.summary()

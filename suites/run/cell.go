@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
@@ -116,18 +115,18 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err := c.warm(ctx); err != nil {
 		return notInjected{err}
 	}
-	from, err := c.inject(ctx)
+	from, err := c.begin(ctx)
 	if err != nil {
 		return err
 	}
-	if err := c.awaitChecks(ctx, from); err != nil {
+	exchanges, err := c.request(ctx)
+	if err != nil {
 		return err
 	}
-	exchanges := c.request(ctx)
 	if c.scenario.Contact == scenarios.NoContact {
 		c.direct(ctx)
 	}
-	if err := c.clear(ctx); err != nil {
+	if err := c.clear(ctx, upstream.CloseExisting); err != nil {
 		return fmt.Errorf("clear the fault: %w", err)
 	}
 	if c.scenario.Again {
@@ -161,17 +160,17 @@ func (c *cell) prepare(ctx context.Context) error {
 	if _, err := c.control.SetKind(ctx, c.endpoint, kind); err != nil {
 		return fmt.Errorf("prepare the endpoint: %w", err)
 	}
-	if err := c.clear(ctx); err != nil {
+	if err := c.clear(ctx, upstream.CloseExisting); err != nil {
 		return fmt.Errorf("prepare the endpoint: %w", err)
 	}
 	return nil
 }
 
 // clear makes all endpoints of the lane healthy.
-func (c *cell) clear(ctx context.Context) error {
+func (c *cell) clear(ctx context.Context, existing upstream.Existing) error {
 	var errs []error
 	for _, id := range c.endpoints() {
-		change, err := c.control.Clear(ctx, id)
+		change, err := c.control.SetPlan(ctx, id, upstream.Plan{}, existing)
 		c.cleared = change.Journal
 		errs = append(errs, err)
 	}
@@ -193,7 +192,19 @@ func (c *cell) targets() []string {
 func (c *cell) restore(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
-	_ = c.clear(ctx)
+	_ = c.clear(ctx, upstream.CloseExisting)
+}
+
+// begin tells where in the journal the fault begins, and injects it unless that comes within the traffic.
+func (c *cell) begin(ctx context.Context) (uint64, error) {
+	if t := c.scenario.Traffic; t != nil && t.Inject != nil {
+		return c.cleared, nil
+	}
+	from, err := c.inject(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return from, c.awaitChecks(ctx, from)
 }
 
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
@@ -227,21 +238,11 @@ func (c *cell) rule() upstream.Rule {
 }
 
 // request sends the cell's request, or its traffic, and gives what the client saw.
-func (c *cell) request(ctx context.Context) []probe.Exchange {
-	t := c.scenario.Traffic
-	if t == nil {
-		return []probe.Exchange{c.send(ctx, c.path(phaseFault))}
+func (c *cell) request(ctx context.Context) ([]probe.Exchange, error) {
+	if c.scenario.Traffic != nil {
+		return c.flow(ctx)
 	}
-	exchanges := make([]probe.Exchange, t.Requests)
-	var wg sync.WaitGroup
-	for i := range exchanges {
-		wg.Go(func() { exchanges[i] = c.send(ctx, fmt.Sprintf("%s-%d", c.path(phaseFault), i+1)) })
-		if i < len(exchanges)-1 && pause(ctx, t.Over/time.Duration(t.Requests-1)) != nil {
-			break
-		}
-	}
-	wg.Wait()
-	return exchanges
+	return []probe.Exchange{c.send(ctx, c.path(phaseFault))}, nil
 }
 
 func (c *cell) send(ctx context.Context, path string) probe.Exchange {

@@ -18,8 +18,8 @@ import (
 // while. A journal that cannot be read is our failure, missing evidence is [notInjected].
 func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error) {
 	wanted := 1
-	if t := c.scenario.Traffic; t != nil {
-		wanted = t.Requests
+	if c.scenario.Traffic != nil {
+		wanted = max(wanted, c.fault.Least)
 	}
 	for deadline := time.Now().Add(evidenceTimeout); ; {
 		events, next, err := c.journal(ctx, from)

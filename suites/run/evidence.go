@@ -1,6 +1,7 @@
 package run
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -12,7 +13,7 @@ import (
 // proof is what the upstream's journal says of one cell.
 type proof struct {
 	fault    *fault.Fault
-	wanted   int // requests that must each have met the fault
+	wanted   int // requests, connections or process ends that must have met the fault
 	contact  scenarios.Contact
 	direct   []upstream.Event // the fault took effect on our own request to the upstream
 	requests []upstream.Event // the cell's faulted request, each attempt
@@ -78,23 +79,26 @@ func (p proof) evidence() (string, error) {
 	return "", fmt.Errorf("no way is known to prove %s", p.fault.Name)
 }
 
-// event wants the fault to have taken effect on every request of the cell.
+// event wants the fault to have taken effect on as many requests or connections as are wanted.
 func (p proof) event() (string, error) {
 	if p.contact == scenarios.NoContact {
 		return p.inForce()
 	}
-	targets := map[string]bool{}
+	met := map[string]bool{}
 	for _, e := range p.fired {
-		targets[e.Target] = true
+		met[cmp.Or(e.Target, e.Remote)] = true
 	}
-	if len(targets) < p.wanted {
-		return "", fmt.Errorf("the upstream's journal has %s of %d of this cell on which %s took effect", count(len(targets), "request"), p.wanted, p.fault.Name)
+	if len(met) < p.wanted {
+		return "", fmt.Errorf("the upstream's journal has %s of this cell on which %s took effect, and %d must be there", count(len(met), "request or connection"), p.fault.Name, p.wanted)
 	}
-	e := p.fired[0]
+	e, more := p.fired[0], ""
+	if len(met) > 1 {
+		more = fmt.Sprintf(", the first of %d", len(met))
+	}
 	if e.Target == "" {
-		return fmt.Sprintf("journal %d: %s took effect on connection %d", e.Seq, e.Fault, e.Conn), nil
+		return fmt.Sprintf("journal %d: %s took effect on connection %d%s", e.Seq, e.Fault, e.Conn, more), nil
 	}
-	return fmt.Sprintf("journal %d: %s took effect on request %d of connection %d", e.Seq, e.Fault, e.Request, e.Conn), nil
+	return fmt.Sprintf("journal %d: %s took effect on request %d of connection %d%s", e.Seq, e.Fault, e.Request, e.Conn, more), nil
 }
 
 // inForce wants our own request to have met the fault, where the gateway's need not.

@@ -14,12 +14,12 @@ func judge(r *Result) {
 		r.Known = &pin
 	}
 	for _, e := range s.Standard {
-		if fits(r, e.Outcome, e.Attempts, e.Failures) && r.Again == e.Again && (e.By == "" || e.By == r.By) {
+		if fits(r, e.Want()) {
 			r.Verdict, r.Reason = Standard, e.Why
 			return
 		}
 	}
-	if k := r.Known; k != nil && fits(r, k.Outcome, k.Attempts, k.Failures) && r.Again == k.Again && (k.By == "" || k.By == r.By) {
+	if k := r.Known; k != nil && fits(r, k.Want()) {
 		r.Verdict, r.Reason = Deviates, k.Why
 		return
 	}
@@ -27,18 +27,21 @@ func judge(r *Result) {
 }
 
 // fits compares an observation with one expectation.
-func fits(r *Result, o scenarios.Outcome, attempts int, failures *scenarios.Share) bool {
-	if r.Observed != o || len(r.Others) > 0 || attempts > 0 && r.Attempts != attempts {
+func fits(r *Result, w scenarios.Want) bool {
+	if r.Again != w.Again || w.By != "" && r.By != w.By || w.Attempts > 0 && r.Attempts != w.Attempts {
 		return false
 	}
-	return failures == nil || r.Failures != nil && *r.Failures >= failures.Min && *r.Failures <= failures.Max
+	if r.Traffic != nil {
+		return w.Shares.Admit(r.Traffic.Shares)
+	}
+	return r.Observed == w.Outcome
 }
 
 // drift says what was seen, what the standards ask and what was known.
 func drift(r *Result) string {
 	text := fmt.Sprintf("observed %s after %s", r.Observed, count(r.Attempts, "attempt"))
-	if r.Failures != nil {
-		text += fmt.Sprintf(" in %.0f %% of the requests", *r.Failures*100)
+	if r.Traffic != nil {
+		text = "observed " + r.Traffic.String()
 	}
 	if !r.Again.IsZero() {
 		text += ", then " + r.Again.String()
@@ -46,31 +49,17 @@ func drift(r *Result) string {
 	if len(r.Tap) > 0 && r.By != "" {
 		text += ", made by the " + string(r.By)
 	}
-	for _, o := range r.Others {
-		text += " and also " + o.String()
-	}
 	text += "; the standards ask for "
 	for i, e := range r.Standard {
 		if i > 0 {
 			text += " or "
 		}
-		text += expectation(e.Outcome, e.Attempts, e.Failures)
+		text += e.Want().String()
 	}
 	if r.Known == nil {
 		return text + fmt.Sprintf("; nothing is known of %s %s", r.Gateway.Name, r.Gateway.Version)
 	}
-	return text + "; known of this version is " + expectation(r.Known.Outcome, r.Known.Attempts, r.Known.Failures)
-}
-
-func expectation(o scenarios.Outcome, attempts int, failures *scenarios.Share) string {
-	text := o.String()
-	if attempts > 0 {
-		text += " after " + count(attempts, "attempt")
-	}
-	if failures != nil {
-		text += fmt.Sprintf(" in %.0f to %.0f %% of the requests", failures.Min*100, failures.Max*100)
-	}
-	return text
+	return text + "; known of this version is " + r.Known.Want().String()
 }
 
 func count(n int, what string) string {

@@ -122,20 +122,26 @@ func matches(patterns []string, name string) bool {
 func expected(s *scenarios.Scenario) time.Duration {
 	longest := time.Second
 	for _, e := range s.Standard {
-		longest = max(longest, guess(s, e.Outcome))
+		longest = max(longest, guess(s, e.Want()))
 	}
 	for _, p := range s.Pins {
-		longest = max(longest, guess(s, p.Outcome)*time.Duration(max(1, p.Attempts)))
+		longest = max(longest, guess(s, p.Want()))
+	}
+	if s.Traffic != nil {
+		longest += s.Traffic.For
 	}
 	return longest
 }
 
-func guess(s *scenarios.Scenario, o scenarios.Outcome) time.Duration {
-	switch {
-	case o.Kind == scenarios.Hang:
-		return s.Patience
-	case o.Status == http.StatusGatewayTimeout:
-		return 2 * time.Second
+func guess(s *scenarios.Scenario, w scenarios.Want) time.Duration {
+	longest := time.Second
+	for _, o := range append(w.Shares.Outcomes(), w.Outcome) {
+		switch {
+		case o.Kind == scenarios.Hang:
+			longest = max(longest, s.Patience)
+		case o.Status == http.StatusGatewayTimeout:
+			longest = max(longest, 2*time.Second)
+		}
 	}
-	return time.Second
+	return longest * time.Duration(max(1, w.Attempts))
 }

@@ -3,10 +3,7 @@ package run
 import (
 	"bytes"
 	"fmt"
-	"maps"
-	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
@@ -82,30 +79,6 @@ func (c *cell) maker(o scenarios.Outcome) scenarios.By {
 		}
 	}
 	return scenarios.ByEdge
-}
-
-// fillTraffic counts the failed requests. The observed outcome is theirs, or the first answer's when none failed. If they
-// failed in different ways the outcome is that of most, and the others make the cell drift. It gives the exchange to show.
-func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) probe.Exchange {
-	r := c.result
-	shown, counts := exchanges[0], map[scenarios.Outcome]int{}
-	r.Observed = c.outcome(shown, p)
-	failed := 0
-	for _, ex := range exchanges {
-		o := c.outcome(ex, p)
-		if o.Kind == scenarios.Passed && o.Status < http.StatusBadRequest {
-			continue
-		}
-		failed++
-		if counts[o]++; failed == 1 || counts[o] > counts[r.Observed] {
-			r.Observed, shown = o, ex
-		}
-	}
-	share := float64(failed) / float64(len(exchanges))
-	r.Failures = &share
-	delete(counts, r.Observed)
-	r.Others = slices.SortedFunc(maps.Keys(counts), func(a, b scenarios.Outcome) int { return strings.Compare(a.String(), b.String()) })
-	return shown
 }
 
 func sample(ex probe.Exchange) []Chunk {

@@ -52,10 +52,9 @@ type Result struct {
 	Known    *scenarios.Pin          `json:"known,omitempty"`
 	Attempts int                     `json:"attempts"` // how often the gateway went to the upstream for the request
 	Evidence string                  `json:"evidence,omitempty"`
-	Failures *float64                `json:"failures,omitempty"` // with traffic: share of requests that failed
-	Again    scenarios.Outcome       `json:"again,omitzero"`     // outcome of the same request after the fault
-	By       scenarios.By            `json:"by,omitempty"`       // who made the answer
-	Others   []scenarios.Outcome     `json:"others,omitempty"`   // with traffic: outcomes of failed requests besides Observed
+	Traffic  *Traffic                `json:"traffic,omitempty"` // with traffic: all of it; Observed is then the most frequent failure
+	Again    scenarios.Outcome       `json:"again,omitzero"`    // outcome of the same request after the fault
+	By       scenarios.By            `json:"by,omitempty"`      // who made the answer
 
 	FirstByte time.Duration  `json:"firstByte,omitempty"` // nanoseconds from the dial, as all times here
 	Total     time.Duration  `json:"total,omitempty"`

@@ -75,6 +75,8 @@ type Fault struct {
 	Arm      Arming   // for armed faults
 	Evidence Evidence // what proves that it fired
 	Needs    []Need   // what it wants from the machine
+	// Least is how often it must fire in the traffic of one cell to be itself; 0 means once.
+	Least int
 	// Incomplete says that the answer it sends is cut: a client that sees a complete message was deceived.
 	Incomplete bool
 	// Requests is the range of requests on a connection that it is about, unless a rule says otherwise: "2-" means reused

@@ -66,7 +66,7 @@ func (a *app) explainScenario(s *scenarios.Scenario, dir string) {
 	a.section("What happens", s.Explain)
 	var standard, known, signs []string
 	for _, e := range s.Standard {
-		standard = append(standard, fmt.Sprintf("%s: %s (%s)", expected(e.Outcome, e.Attempts, e.Failures), e.Why, e.Cite))
+		standard = append(standard, fmt.Sprintf("%s: %s (%s)", e.Want(), e.Why, e.Cite))
 	}
 	for _, p := range s.Pins {
 		known = append(known, pinLine(p))
@@ -103,16 +103,5 @@ func pinLine(p scenarios.Pin) string {
 	if p.Observed != "" {
 		versions, cite = p.Observed, strings.Trim("observed; "+p.Cite, "; ")
 	}
-	return fmt.Sprintf("%s %s: %s: %s (%s)", p.Gateway, versions, expected(p.Outcome, p.Attempts, p.Failures), p.Why, cite)
-}
-
-func expected(o scenarios.Outcome, attempts int, failures *scenarios.Share) string {
-	text := o.String()
-	if attempts > 1 {
-		text += fmt.Sprintf(" after %d attempts", attempts)
-	}
-	if failures != nil {
-		text += fmt.Sprintf(" in %.0f to %.0f %% of the requests", failures.Min*100, failures.Max*100)
-	}
-	return text
+	return fmt.Sprintf("%s %s: %s: %s (%s)", p.Gateway, versions, p.Want(), p.Why, cite)
 }
