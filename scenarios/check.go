@@ -173,6 +173,12 @@ func (c *checker) request(s *Scenario) {
 			c.fail("request.headers", "header %q: its name must be a token and its value printable ASCII", name)
 		}
 	}
+	if r.BodySize < 0 || r.BodySize > MaxBodySize {
+		c.fail("request.bodySize", "bodySize is %d; it must be from 0 to %d bytes", r.BodySize, MaxBodySize)
+	}
+	if r.BodySize > 0 && r.Body != "" {
+		c.fail("request.bodySize", "bodySize takes the place of body; leave one of them out")
+	}
 	c.duration("patience", s.Patience)
 	if s.Checks < 0 || s.Checks > maxChecks {
 		c.fail("checks", "checks is %d; it goes from 1 to %d", s.Checks, maxChecks)

@@ -5,6 +5,7 @@
 package scenarios
 
 import (
+	"bytes"
 	"regexp"
 	"strings"
 	"time"
@@ -33,6 +34,9 @@ const (
 
 // DefaultPatience is how long the client waits for the end of an answer when the file does not say.
 const DefaultPatience = 8 * time.Second
+
+// MaxBodySize bounds the body of a request that a file may ask for, in bytes.
+const MaxBodySize = 4 << 20
 
 // MaxPatience bounds the patience a file may ask for.
 const MaxPatience = 60 * time.Second
@@ -94,6 +98,19 @@ type Request struct {
 	Path    string            `yaml:"path" json:"path,omitempty" jsonschema:"path and query; default: /"`
 	Headers map[string]string `yaml:"headers" json:"headers,omitempty"`
 	Body    string            `yaml:"body" json:"body,omitempty"`
+	// BodySize makes a body of that many letters x.
+	BodySize int `yaml:"bodySize" json:"bodySize,omitempty" jsonschema:"instead of a body: one of that many bytes, at most 4194304"`
+}
+
+// Content gives the bytes of the request's body; nil when it has none.
+func (r Request) Content() []byte {
+	switch {
+	case r.BodySize > 0:
+		return bytes.Repeat([]byte{'x'}, r.BodySize)
+	case r.Body != "":
+		return []byte(r.Body)
+	}
+	return nil
 }
 
 // Expectation is one outcome that the standards permit or, with traffic, the shares of several.

@@ -15,13 +15,16 @@ import (
 	"github.com/gatefault/gatefault/upstream/fault"
 )
 
-// onTheWire says what a client sees of each fault: the start of the bytes, a part of them, and how the connection ends.
-var onTheWire = map[string]struct {
+// sight is what a client sees of a fault.
+type sight struct {
 	params fault.Args
 	prefix string
 	has    string
 	end    string
-}{
+}
+
+// onTheWire says what a client sees of each fault: the start of the bytes, a part of them, and how the connection ends.
+var onTheWire = map[string]sight{
 	"healthy":             {prefix: "HTTP/1.1 200 OK\r\n", has: "Gatefault-Nonce: ", end: "fin"},
 	"tcp.accept-close":    {end: "fin"},
 	"tcp.accept-reset":    {end: "rst"},
@@ -59,6 +62,7 @@ var elsewhere = map[string]bool{
 	"tcp.drop-syn": true, "tcp.reject-reset": true, "tcp.reject-host": true, "tcp.reject-admin": true,
 	"tcp.drop-established": true, "tcp.drop-replies": true, "tcp.loss": true, "tcp.latency": true, "tcp.slow-link": true,
 	"load.backlog": true, "process.oom": true, "conn.race": true,
+	"head.early-close-on-upload": true,
 }
 
 func TestEveryFaultOnTheWire(t *testing.T) {
@@ -67,6 +71,9 @@ func TestEveryFaultOnTheWire(t *testing.T) {
 			continue
 		}
 		want, ok := onTheWire[f.Name]
+		if !ok {
+			want, ok = headsOnTheWire[f.Name]
+		}
 		if !ok {
 			if !elsewhere[f.Name] {
 				t.Errorf("%s has no test", f.Name)

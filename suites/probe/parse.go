@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"regexp"
 	"strconv"
@@ -18,6 +19,8 @@ type parser struct {
 	in  *bufio.Reader // reads from src
 	src *recorder
 	ex  *Exchange
+
+	capped bool // see capLength
 }
 
 // run reads interim answers and the final one (RFC 9110 section 15.2). It tells
@@ -29,7 +32,7 @@ func (p parser) run(method string) (reusable bool) {
 		}
 		response, err := http.ReadResponse(p.in, &http.Request{Method: method})
 		if err != nil {
-			p.broken(err)
+			p.unread(method, err)
 			return false
 		}
 		if s := p.ex.Status; s >= 200 || s == http.StatusSwitchingProtocols {
@@ -65,16 +68,15 @@ func (p parser) timedOut() bool { return endOf(p.src.err) == EndTimeout }
 // as there is. It waits for no more once they cannot become a status line.
 func (p parser) firstLine() (line []byte, whole bool) {
 	for {
-		_, err := p.in.Peek(p.in.Buffered() + 1)
 		line, _ = p.in.Peek(p.in.Buffered())
 		if i := bytes.IndexByte(line, '\n'); i >= 0 {
 			return line[:i+1], true
 		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			return line, true // no status line is that long
-		}
-		if err != nil || !startsLikeHTTP(line) {
+		if !startsLikeHTTP(line) {
 			return line, false
+		}
+		if _, err := p.in.Peek(len(line) + 1); err != nil {
+			return line, errors.Is(err, bufio.ErrBufferFull) // no status line is that long
 		}
 	}
 }
@@ -83,6 +85,34 @@ func (p parser) firstLine() (line []byte, whole bool) {
 func startsLikeHTTP(b []byte) bool {
 	const start = "HTTP/"
 	return string(b[:min(len(b), len(start))]) == start[:min(len(b), len(start))]
+}
+
+// unread notes why a head could not be read, or reads it with a length that
+// net/http can hold.
+func (p parser) unread(method string, err error) {
+	if again, ok := p.capLength(); ok {
+		again.run(method)
+		return
+	}
+	p.broken(err)
+}
+
+// hugeLength is a Content-Length of 19 digits or more.
+var hugeLength = regexp.MustCompile(`(?i)\ncontent-length:[ \t]*\d{19,}[ \t]*\r?\n`)
+
+// capLength gives a parser that starts again and takes the largest length that
+// net/http can hold for one that it cannot, which is valid (RFC 9110 section
+// 8.6): neither is ever reached.
+func (p parser) capLength() (parser, bool) {
+	got := Exchange{Chunks: p.src.chunks}.Bytes()
+	if p.capped || !hugeLength.Match(got) {
+		return p, false
+	}
+	largest := fmt.Appendf(nil, "\nContent-Length: %d\r\n", math.MaxInt64)
+	got = hugeLength.ReplaceAll(got, largest)
+	p.in = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(got), p.src), bufferSize)
+	p.capped, p.ex.Interim = true, nil
+	return p, true
 }
 
 // broken notes why an answer could not be read to its end. If the connection

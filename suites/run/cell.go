@@ -246,12 +246,9 @@ func (c *cell) request(ctx context.Context) ([]probe.Exchange, error) {
 }
 
 func (c *cell) send(ctx context.Context, path string) probe.Exchange {
-	req := probe.Request{Method: c.scenario.Request.Method, Target: path + c.scenario.Request.Path}
+	req := probe.Request{Method: c.scenario.Request.Method, Target: path + c.scenario.Request.Path, Body: c.scenario.Request.Content()}
 	for _, name := range slices.Sorted(maps.Keys(c.scenario.Request.Headers)) {
 		req.Header = append(req.Header, [2]string{name, c.scenario.Request.Headers[name]})
-	}
-	if c.scenario.Request.Body != "" {
-		req.Body = []byte(c.scenario.Request.Body)
 	}
 	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(), req, probe.Options{Patience: c.scenario.Patience})
 }
