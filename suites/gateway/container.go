@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 		return req, err
 	}
 	req = testcontainers.ContainerRequest{
-		Name:  uniqueName(d.Name, spec.Profile),
+		Name:  uniqueName(d.Name, cmp.Or(spec.Profile, "shared")),
 		Image: image.Ref, Entrypoint: append([]string{binary}, args...), Cmd: []string{}, Env: env,
 		Labels: spec.Engine.labels("gateway"),
 		Files:  []testcontainers.ContainerFile{{Reader: strings.NewReader(text), ContainerFilePath: view.Config, FileMode: 0o644}},

@@ -35,13 +35,9 @@ func (p transportProfile) transport() *http.Transport {
 }
 
 func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
-	var profile transportProfile
 	view := newView(spec, "127.0.0.1", "")
-	text, err := spec.text(view)
+	transports, err := spec.transports(view)
 	if err != nil {
-		return nil, err
-	}
-	if err := decode(spec.Definition.Config, []byte(text), &profile); err != nil {
 		return nil, err
 	}
 	r := &Running{spec: spec, version: runtime.Version(), image: "embedded", logs: NewLogBook(spec.Definition.Lane)}
@@ -55,7 +51,7 @@ func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
 		return errors.Join(failures...)
 	}
 	for i, lane := range spec.Lanes {
-		proxy, err := serveLane(lane, view.Lanes[i].Upstream, profile, r.logs)
+		proxy, err := serveLane(lane, view.Lanes[i].Upstream, transports[view.Lanes[i].Profile], r.logs)
 		if err != nil {
 			return nil, errors.Join(&StartError{Gateway: r.Name(), Err: err}, r.stop(context.Background()))
 		}
@@ -63,6 +59,26 @@ func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
 		r.lanes = append(r.lanes, proxy.addr)
 	}
 	return r, nil
+}
+
+// transports reads the configuration of each profile.
+func (s Spec) transports(v View) (map[string]transportProfile, error) {
+	all := map[string]transportProfile{}
+	for _, name := range v.profiles() {
+		text, err := s.Config, error(nil)
+		if text == "" {
+			text, err = s.Definition.renderProfile(name, v)
+		}
+		if err != nil {
+			return nil, err
+		}
+		var profile transportProfile
+		if err := decode(s.Definition.Config, []byte(text), &profile); err != nil {
+			return nil, err
+		}
+		all[name] = profile
+	}
+	return all, nil
 }
 
 // embeddedLane is one listener with a reverse proxy and a connection pool of its own.

@@ -1,11 +1,13 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/netip"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -14,6 +16,8 @@ import (
 type Lane struct {
 	// Index is the lane's number: its place in [Spec.Lanes].
 	Index int
+	// Profile is the lane's profile; default: the one of the spec.
+	Profile string
 	// Listen is the port that the gateway listens on. 0 means: 8001 + Index in a container, any free one elsewhere.
 	Listen uint16
 	// Upstream is where the gateway sends this lane's requests.
@@ -175,8 +179,10 @@ func (s Spec) validate() error {
 			return fmt.Errorf("start %s: lane %d stands at place %d", d.Name, lane.Index, i)
 		}
 	}
-	if _, ok := d.Profiles[s.Profile]; !ok {
-		return fmt.Errorf("gateway %s %w: it has no profile %q, only %s", d.Name, ErrLacks, s.Profile, strings.Join(d.ProfileNames(), ", "))
+	for _, profile := range s.profiles() {
+		if _, ok := d.Profiles[profile]; !ok {
+			return fmt.Errorf("gateway %s %w: it has no profile %q, only %s", d.Name, ErrLacks, profile, strings.Join(d.ProfileNames(), ", "))
+		}
 	}
 	for name := range s.Files {
 		if name != path.Base(name) || name == d.Config {
@@ -202,5 +208,15 @@ func (s Spec) text(v View) (string, error) {
 	if s.Config != "" {
 		return s.Config, nil
 	}
-	return s.Definition.render(s.Profile, v)
+	return s.Definition.render(v)
+}
+
+// profiles lists the profiles of the lanes.
+func (s Spec) profiles() []string {
+	var names []string
+	for _, lane := range s.Lanes {
+		names = append(names, cmp.Or(lane.Profile, s.Profile))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

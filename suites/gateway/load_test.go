@@ -96,7 +96,7 @@ func TestProfilesHaveTheReferenceNumbers(t *testing.T) {
 	} {
 		d := definitions(t)[name]
 		for _, profile := range []string{"plain", "keepalive"} {
-			text, err := d.render(profile, newView(Spec{Definition: d, Profile: profile, Lanes: lanes}, "0.0.0.0", "/tmp"))
+			text, err := d.render(newView(Spec{Definition: d, Profile: profile, Lanes: lanes}, "0.0.0.0", "/tmp"))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -13,12 +13,12 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// Networks are cut from this private range, 29 addresses each. Docker's own pools hold about 30 networks of /16 or /20,
+// Networks are cut from this private range, 253 addresses each. Docker's own pools hold about 30 networks of /16 or /20,
 // which parallel runs would use up.
 var networkRange = netip.MustParsePrefix("10.83.0.0/16")
 
 const (
-	networkBits     = 27
+	networkBits     = 24
 	networkAttempts = 20
 )
 
@@ -29,7 +29,7 @@ var ErrNoSubnet = errors.New("no free subnet")
 type Network struct {
 	// Name is the network's name in the engine.
 	Name string
-	// Subnet is a /27.
+	// Subnet is a /24.
 	Subnet netip.Prefix
 
 	id     string

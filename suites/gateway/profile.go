@@ -30,6 +30,8 @@ type Profile struct {
 	Like string `yaml:"like"`
 	// Broken profiles let no healthy answer through: the configuration is the fault.
 	Broken bool `yaml:"broken"`
+	// Own profiles cannot share a gateway with others: they limit or change the whole of it.
+	Own bool `yaml:"own"`
 	// Chain puts a second gateway of the same product in front, with a recording tap between.
 	Chain bool `yaml:"chain"`
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -37,10 +38,34 @@ type View struct {
 }
 
 // File is the path of one of [Spec.Files], beside the configuration.
+func (l LaneView) File(name string) string { return path.Join(l.Scratch, name) }
+
+// File is the path of one of [Spec.Files], beside the configuration.
 func (v View) File(name string) string { return path.Join(v.Scratch, name) }
+
+// with gives the view of one profile's lanes alone.
+func (v View) with(profile string) View {
+	v.Lanes = slices.DeleteFunc(slices.Clone(v.Lanes), func(l LaneView) bool { return l.Profile != profile })
+	v.Connect, v.Read = v.Lanes[0].Connect, v.Lanes[0].Read
+	return v
+}
+
+// profiles lists the profiles of the lanes.
+func (v View) profiles() []string {
+	var names []string
+	for _, lane := range v.Lanes {
+		names = append(names, lane.Profile)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // LaneView is one lane as a template sees it.
 type LaneView struct {
+	// Profile is the name of the lane's profile.
+	Profile string
+	// Scratch is a folder that the gateway may write to.
+	Scratch string
 	// Name is lane0, lane1 ...
 	Name string
 	// Listen is Host and Port joined.
@@ -88,15 +113,17 @@ func (l LaneView) ResolverPort() string {
 func LaneName(index int) string { return "lane" + strconv.Itoa(index) }
 
 func newView(spec Spec, host, scratch string) View {
-	d, p := spec.Definition, spec.Definition.Profile(spec.Profile)
-	v := View{Connect: cmp.Or(spec.Connect, p.Connect, ConnectTimeout), Read: cmp.Or(spec.Read, p.Read, ReadTimeout),
-		Scratch: scratch, Config: path.Join(scratch, d.Config), Modules: d.Modules}
+	d := spec.Definition
+	v := View{Scratch: scratch, Config: path.Join(scratch, d.Config), Modules: d.Modules}
 	for _, lane := range spec.Lanes {
+		profile := cmp.Or(lane.Profile, spec.Profile)
+		p := d.Profile(profile)
+		v.Connect, v.Read = cmp.Or(spec.Connect, p.Connect, ConnectTimeout), cmp.Or(spec.Read, p.Read, ReadTimeout)
 		if p.Dial != "" {
 			lane.Upstream = lane.Backup
 		}
 		v.Lanes = append(v.Lanes, LaneView{
-			Name: LaneName(lane.Index), Host: host, Port: lane.Listen, Upstream: text(lane.Upstream), Backup: text(lane.Backup),
+			Profile: profile, Scratch: scratch, Name: LaneName(lane.Index), Host: host, Port: lane.Listen, Upstream: text(lane.Upstream), Backup: text(lane.Backup),
 			Domain: lane.Domain, Resolver: text(lane.Resolver), Socket: lane.Socket, Connect: v.Connect, Read: v.Read,
 			Listen: net.JoinHostPort(host, strconv.Itoa(int(lane.Listen))),
 		})
@@ -136,7 +163,7 @@ func (d *Definition) loadTemplates(fsys fs.FS) []problem {
 			continue
 		}
 		d.templates[name] = tmpl
-		if _, err := d.render(name, sample(name)); err != nil {
+		if _, err := d.render(sample(name)); err != nil {
 			found = append(found, problem{"profiles", err})
 		}
 	}
@@ -187,17 +214,71 @@ func (d *Definition) loadTemplate(fsys fs.FS, profile string) (*template.Templat
 // commonTemplate is the name of the file with the named templates that the profiles of a gateway share.
 const commonTemplate = "common"
 
-// render fills a profile's template.
-func (d *Definition) render(profile string, v View) (string, error) {
-	tmpl, ok := d.templates[profile]
-	if !ok {
-		return "", fmt.Errorf("gateway %s has no profile %q; it has %s", d.Name, profile, strings.Join(d.ProfileNames(), ", "))
+// The named templates of a profile that can share a gateway with others, and of the frame that holds them all. The frame
+// is one of the gateway's common parts; it puts .Body where the profiles belong.
+const (
+	frameTemplate = "config" // the whole configuration
+	topTemplate   = "top"    // what a profile needs once, before its lanes; may be absent
+	laneTemplate  = "lane"   // one lane
+)
+
+// Shares tells whether lanes of that profile can be in one gateway with lanes of others.
+func (d *Definition) Shares(profile string) bool {
+	tmpl, p := d.templates[profile], d.Profile(profile)
+	_, required := d.Requires[profile]
+	return tmpl != nil && !p.Own && !p.Chain && !required && (d.Embedded || tmpl.Lookup(laneTemplate) != nil)
+}
+
+// render writes the configuration for the lanes of a view.
+func (d *Definition) render(v View) (string, error) {
+	profiles := v.profiles()
+	for _, profile := range profiles {
+		if d.templates[profile] == nil {
+			return "", fmt.Errorf("gateway %s has no profile %q; it has %s", d.Name, profile, strings.Join(d.ProfileNames(), ", "))
+		}
 	}
+	first := d.templates[profiles[0]]
+	if first.Lookup(laneTemplate) == nil {
+		return d.renderProfile(profiles[0], v)
+	}
+	var body, out strings.Builder
+	for _, profile := range profiles {
+		if err := d.renderLanes(&body, profile, v.with(profile)); err != nil {
+			return "", fmt.Errorf("render profile: %w", err)
+		}
+	}
+	if err := first.ExecuteTemplate(&out, frameTemplate, struct {
+		View
+		Body string
+	}{v, body.String()}); err != nil {
+		return "", fmt.Errorf("render %s: %w", d.Name, err)
+	}
+	return out.String(), nil
+}
+
+// renderProfile fills a template that is a whole configuration.
+func (d *Definition) renderProfile(profile string, v View) (string, error) {
 	var out strings.Builder
-	if err := tmpl.Execute(&out, v); err != nil {
+	if err := d.templates[profile].Execute(&out, v.with(profile)); err != nil {
 		return "", fmt.Errorf("render profile: %w", err)
 	}
 	return out.String(), nil
+}
+
+// renderLanes writes the part of one profile.
+func (d *Definition) renderLanes(out io.Writer, profile string, v View) error {
+	tmpl := d.templates[profile]
+	if tmpl.Lookup(topTemplate) != nil {
+		if err := tmpl.ExecuteTemplate(out, topTemplate, v); err != nil {
+			return err
+		}
+	}
+	for _, lane := range v.Lanes {
+		if err := tmpl.ExecuteTemplate(out, laneTemplate, lane); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (d *Definition) environment(v View) (map[string]string, error) {

@@ -33,6 +33,7 @@ type lane struct {
 	gateway    *gateway.Running // what the client talks to
 	inner      *gateway.Running // in a chain: the one behind it
 	place      gateway.Place
+	profile    string
 	needs      gateway.Profile
 	index      int
 	endpoint   string
@@ -45,7 +46,7 @@ type lane struct {
 
 // toGateway is the lane as the gateway's configuration needs it.
 func (l *lane) toGateway() gateway.Lane {
-	return gateway.Lane{Index: l.index, Upstream: l.upstream, Backup: l.backupAddr}
+	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Backup: l.backupAddr}
 }
 
 // endpoints lists the upstream's endpoints of the lane.

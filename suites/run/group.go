@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -16,12 +15,14 @@ import (
 	"github.com/gatefault/gatefault/upstream"
 )
 
-// group is all cells of one gateway with one profile: one start, many lanes.
+// group is cells of one gateway that share an instance of it: one start, many lanes. Its profiles are those that can
+// share a gateway, or a single one that cannot.
 type group struct {
 	stage   *stage
 	def     *gateway.Definition
-	profile string
+	profile string // the one that cannot share; empty: several
 	cells   []*cell
+	parts   []*group // instead of itself, when it did not start
 	gateway *gateway.Running // what clients talk to
 	inner   *gateway.Running // in a chain: the one behind, that talks to the upstream
 	lanes   map[class][]*lane
@@ -29,38 +30,44 @@ type group struct {
 	stop    func() error
 }
 
-// class is a sort of lane: cells whose upstream differs cannot share lanes.
-type class string
+// class is a sort of lane: cells whose profile or upstream differs cannot share lanes.
+type class struct{ profile, kind string }
 
-// Classes of lanes.
-const (
-	plainClass  class = ""
-	memoryClass class = "memory" // to an upstream with a memory limit
-)
+// memoryKind lanes lead to an upstream with a memory limit.
+const memoryKind = "memory"
 
 // class tells what sort of lane the cell runs on.
 func (c *cell) class() class {
 	if c.scenario.Endpoint == scenarios.MemoryEndpoint {
-		return memoryClass
+		return class{c.scenario.Profile, memoryKind}
 	}
-	return plainClass
+	return class{profile: c.scenario.Profile}
+}
+
+// id names one lane of the class.
+func (c class) id(gateway string, i int) string {
+	if c.kind == "" {
+		return fmt.Sprintf("%s-%s-%d", gateway, c.profile, i)
+	}
+	return fmt.Sprintf("%s-%s-%s-%d", gateway, c.profile, c.kind, i)
+}
+
+func (c class) compare(d class) int {
+	return cmp.Or(cmp.Compare(c.profile, d.profile), cmp.Compare(c.kind, d.kind))
 }
 
 // host gives the upstream of a class of lanes.
 func (g *group) host(c class) (*upstreamHost, error) {
 	switch {
-	case c == memoryClass && g.stage.memory == nil:
+	case c.kind == memoryKind && g.stage.memory == nil:
 		return nil, g.stage.noMem
-	case c == memoryClass:
+	case c.kind == memoryKind:
 		return g.stage.memory, nil
-	case g.def.Embedded && g.needs().Chain:
+	case g.def.Embedded && g.def.Profile(c.profile).Chain:
 		return g.stage.local() // a recording tap in a container could not reach this process
 	}
 	return g.stage.plain, nil
 }
-
-// needs is what the profile needs of its lanes.
-func (g *group) needs() gateway.Profile { return g.def.Profile(g.profile) }
 
 // place says where the group's gateway runs here.
 func (g *group) place() gateway.Place {
@@ -75,8 +82,10 @@ func (g *group) place() gateway.Place {
 
 // start starts the gateway with as many lanes as it has use for.
 func (g *group) start(ctx context.Context) error {
-	if err := g.openLanes(ctx); err != nil {
-		return err
+	if g.lanes == nil {
+		if err := g.openLanes(ctx); err != nil {
+			return err
+		}
 	}
 	all := g.all()
 	spec := gateway.Spec{Definition: g.def, Profile: g.profile, Place: g.place(), Engine: g.stage.engine, Network: g.stage.joined,
@@ -101,9 +110,12 @@ func (g *group) start(ctx context.Context) error {
 
 // startTiers starts the gateway, and in a chain first the one behind it with a tap for each lane.
 func (g *group) startTiers(ctx context.Context, spec gateway.Spec, all []*lane) (err error) {
-	if g.needs().Chain {
+	if g.def.Profile(g.profile).Chain {
 		behind := spec
-		behind.Profile = innerProfile
+		behind.Profile, behind.Lanes = innerProfile, slices.Clone(spec.Lanes)
+		for i := range behind.Lanes {
+			behind.Lanes[i].Profile = innerProfile
+		}
 		if g.inner, err = gateway.Start(ctx, behind); err != nil {
 			return err
 		}
@@ -124,7 +136,7 @@ const innerProfile = "plain"
 
 // openTaps puts a recording tap in front of each lane of the inner gateway and points the outer one's lanes there.
 func (g *group) openTaps(ctx context.Context, lanes []gateway.Lane, all []*lane) error {
-	h, err := g.host(plainClass)
+	h, err := g.host(class{profile: g.profile})
 	if err != nil {
 		return err
 	}
@@ -156,7 +168,7 @@ func (g *group) stoppedBy(ctx context.Context, r *gateway.Running) {
 
 // all lists the lanes in the order of the gateway's.
 func (g *group) all() (out []*lane) {
-	for _, c := range slices.Sorted(maps.Keys(g.lanes)) {
+	for _, c := range slices.SortedFunc(maps.Keys(g.lanes), class.compare) {
 		out = append(out, g.lanes[c]...)
 	}
 	return out
@@ -183,13 +195,13 @@ func (g *group) openLanes(ctx context.Context) error {
 		}
 	}
 	g.lanes, g.lacks = map[class][]*lane{}, map[class]error{}
-	for _, c := range slices.Sorted(maps.Keys(parallel)) {
+	for _, c := range slices.SortedFunc(maps.Keys(parallel), class.compare) {
 		if err := g.openClass(ctx, c, min(max(1, parallel[c]), g.stage.opts.Lanes)); err != nil {
 			return err
 		}
 	}
 	if len(g.lanes) == 0 { // a gateway needs one all the same
-		return g.openClass(ctx, plainClass, 1)
+		return g.openClass(ctx, class{profile: g.cells[0].scenario.Profile}, 1)
 	}
 	return nil
 }
@@ -202,7 +214,7 @@ func (g *group) openClass(ctx context.Context, c class, n int) error {
 		return nil
 	}
 	for i := range n {
-		l, err := g.openLane(ctx, h, strings.Trim(fmt.Sprintf("%s-%s-%s-%d", g.def.Name, g.profile, c, i), "-"))
+		l, err := g.openLane(ctx, h, c, c.id(g.def.Name, i))
 		if err != nil {
 			return err
 		}
@@ -212,10 +224,9 @@ func (g *group) openClass(ctx context.Context, c class, n int) error {
 }
 
 // openLane opens the endpoints of one lane.
-func (g *group) openLane(ctx context.Context, h *upstreamHost, id string) (*lane, error) {
-	needs := g.needs()
-	id = strings.ReplaceAll(id, "--", "-")
-	l := &lane{endpoint: id, control: h.control, place: g.place(), needs: needs}
+func (g *group) openLane(ctx context.Context, h *upstreamHost, c class, id string) (*lane, error) {
+	needs := g.def.Profile(c.profile)
+	l := &lane{endpoint: id, profile: c.profile, control: h.control, place: g.place(), needs: needs}
 	config := upstream.EndpointConfig{ID: id, Protocol: upstream.Protocol(needs.Protocol)}
 	var err error
 	if l.upstream, err = h.open(ctx, config); err != nil {
@@ -278,6 +289,21 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 	wg.Wait()
 }
 
+// split makes a group of each profile, with the lanes that are open already: where several do not start together, most
+// may start alone.
+func (g *group) split() []*group {
+	for _, c := range g.cells {
+		i := slices.IndexFunc(g.parts, func(part *group) bool { return part.profile == c.scenario.Profile })
+		if i < 0 {
+			i = len(g.parts)
+			g.parts = append(g.parts, &group{stage: g.stage, def: g.def, profile: c.scenario.Profile, lanes: map[class][]*lane{}, lacks: g.lacks})
+		}
+		part := g.parts[i]
+		part.cells, part.lanes[c.class()] = append(part.cells, c), g.lanes[c.class()]
+	}
+	return g.parts
+}
+
 // giveUp ends cells for which there is no lane.
 func (g *group) giveUp(queue <-chan *cell, done func(*cell)) {
 	for c := range queue {
@@ -300,6 +326,12 @@ func (g *group) parallel() []*cell {
 
 // runExclusive runs the cells that must have the machine to themselves, and then has the gateway stopped.
 func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
+	for _, part := range g.parts {
+		part.runExclusive(ctx, done)
+	}
+	if g.parts != nil {
+		return
+	}
 	if g.gateway != nil {
 		defer func() { go g.stop() }() // closing the stage awaits it
 	}

@@ -93,7 +93,14 @@ func (s *stage) perform(ctx context.Context, cells []*cell) {
 		wg.Go(func() {
 			err := g.start(ctx)
 			<-starts
-			g.run(ctx, err, done)
+			var refused *gateway.StartError
+			if g.profile != "" || !errors.As(err, &refused) {
+				g.run(ctx, err, done)
+				return
+			}
+			for _, part := range g.split() {
+				wg.Go(func() { part.run(ctx, part.start(ctx), done) })
+			}
 		})
 	}
 	wg.Wait()
@@ -111,7 +118,7 @@ func longestFirst(groups []*group) []*group {
 	return slices.SortedStableFunc(slices.Values(groups), func(a, b *group) int { return cmp.Compare(b.longest(), a.longest()) })
 }
 
-// groups sorts the cells by gateway and profile; those whose gateway lacks the profile are unsupported.
+// groups sorts the cells by the instance of a gateway that they need; those whose gateway lacks the profile are unsupported.
 func (s *stage) groups(cells []*cell, done func(*cell)) []*group {
 	var groups []*group
 	for _, d := range s.opts.Gateways {
@@ -124,10 +131,14 @@ func (s *stage) groups(cells []*cell, done func(*cell)) []*group {
 				done(c)
 				continue
 			}
-			i := slices.IndexFunc(groups, func(g *group) bool { return g.def == d && g.profile == c.scenario.Profile })
+			alone := c.scenario.Profile
+			if d.Shares(alone) {
+				alone = ""
+			}
+			i := slices.IndexFunc(groups, func(g *group) bool { return g.def == d && g.profile == alone })
 			if i < 0 {
 				i = len(groups)
-				groups = append(groups, &group{stage: s, def: d, profile: c.scenario.Profile})
+				groups = append(groups, &group{stage: s, def: d, profile: alone})
 			}
 			groups[i].cells = append(groups[i].cells, c)
 			c.result.Gateway.Place = groups[i].place()
