@@ -186,8 +186,7 @@ func (c *conn) badRequest(err error) *wire.Ended {
 func (c *conn) inject(r *rule, q *request) *wire.Ended {
 	s := c.session(r, q)
 	var err error
-	if r.handler != nil {
-		s.Fired()
+	if r.handler != nil && (r.script == nil || c.n == 0) {
 		err = r.handler(c.ctx, s)
 	} else {
 		err = r.script.Run(c.ctx, s)

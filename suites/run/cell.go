@@ -211,7 +211,7 @@ func (c *cell) begin(ctx context.Context) (uint64, error) {
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
 func (c *cell) inject(ctx context.Context) (uint64, error) {
 	existing := upstream.CloseExisting
-	if c.scenario.Prime {
+	if t := c.scenario.Traffic; c.scenario.Prime || t != nil && t.Inject != nil {
 		existing = upstream.Keep
 	}
 	var from uint64

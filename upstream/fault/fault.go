@@ -61,7 +61,8 @@ const (
 	FillBacklog Arming = "fill-backlog" // fill the listener's accept queue
 )
 
-// Handler serves one request in the way of a fault that needs logic.
+// Handler serves one request, or meets one connection at [Accept], in the way of a fault that needs logic. It tells the
+// session when the fault takes effect.
 type Handler func(ctx context.Context, s *wire.Session) error
 
 // Fault is one entry of the catalogue.
@@ -71,7 +72,7 @@ type Fault struct {
 	Level    Level    // where it acts
 	Protocol string   // what the endpoint must speak: tls, h2, fcgi ...; empty: any
 	Params   []Param  // what can be tuned
-	Script   string   // the wire script's text, with ${param}; an armed fault may have one for requests that get through
+	Script   string   // the wire script's text, with ${param}; beside Arm or New it answers the requests that get through
 	Arm      Arming   // for armed faults
 	Evidence Evidence // what proves that it fired
 	Needs    []Need   // what it wants from the machine
@@ -82,7 +83,7 @@ type Fault struct {
 	// Requests is the range of requests on a connection that it is about, unless a rule says otherwise: "2-" means reused
 	// connections only. Empty means all.
 	Requests string
-	// New makes the handler of a fault that needs logic and state, once per plan rule.
+	// New makes the handler of a fault that needs logic and state, once per plan rule; at [Armed] it answers requests.
 	New func(Values) Handler
 }
 
@@ -101,17 +102,26 @@ func (f *Fault) Compile(args Args) (wire.Script, Handler, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	var handler Handler
 	if f.New != nil {
-		return nil, f.New(vals), nil
+		handler = f.New(vals)
 	}
 	if f.Script == "" {
-		return nil, nil, nil
+		return nil, handler, nil
 	}
 	sc, err := wire.Parse(vals.expand(f.Script))
 	if err != nil {
 		return nil, nil, fmt.Errorf("fault %s: %w", f.Name, err)
 	}
-	return sc.Firing(), nil, nil
+	if handler == nil && f.Arm == "" {
+		sc = sc.Firing()
+	}
+	return sc, handler, nil
+}
+
+// Answers tells whether a fault that acts on connections, or below, also answers the requests that get through.
+func (f *Fault) Answers() bool {
+	return f.Level == Armed && (f.Script != "" || f.New != nil) || f.Level == Accept && f.Script != "" && f.New != nil
 }
 
 // expand puts the parameters into a script's text and leaves run-time names such as ${sentinel} alone.

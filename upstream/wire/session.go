@@ -104,6 +104,13 @@ func (s *Session) Write(b []byte) error {
 	return s.ended(err)
 }
 
+// Fire says that the fault takes effect now.
+func (s *Session) Fire() {
+	if s.Fired != nil {
+		s.Fired()
+	}
+}
+
 // ended turns a network error into Ended where it tells how the connection ended.
 func (s *Session) ended(err error) error {
 	switch {

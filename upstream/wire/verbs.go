@@ -49,9 +49,7 @@ func ReadHead() Step {
 // does more than read.
 func Fire() Step {
 	return step{"fire", 0, func(_ context.Context, s *Session) error {
-		if s.Fired != nil {
-			s.Fired()
-		}
+		s.Fire()
 		return nil
 	}}
 }
