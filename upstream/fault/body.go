@@ -18,4 +18,12 @@ var body = []*Fault{
 		Incomplete: true, Script: chunkedHead + "fire\nsend \"zz\\r\\nnot a chunk\\r\\n\"\nclose"},
 	{Name: "body.no-last-chunk", Doc: "closes without the last chunk that ends a chunked body", Level: Request, Evidence: Event,
 		Incomplete: true, Script: chunkedHead + "fire\nclose"},
+	// It speaks as a server of HTTP/1.0 would; nothing on the wire tells that the other half is missing.
+	{Name: "body.close-delimited-fin", Doc: "sends half of a body that only the close ends, and closes with FIN", Level: Request, Evidence: Event,
+		Incomplete: true, Script: `read-request
+send "HTTP/1.0 200 OK\r\n${sentinel}\r\n"
+fill 4096
+sleep 300ms
+fire
+close`},
 }
