@@ -22,7 +22,7 @@ type group struct {
 	def     *gateway.Definition
 	profile string // the one that cannot share; empty: several
 	cells   []*cell
-	parts   []*group // instead of itself, when it did not start
+	parts   []*group         // instead of itself, when it did not start
 	gateway *gateway.Running // what clients talk to
 	inner   *gateway.Running // in a chain: the one behind, that talks to the upstream
 	lanes   map[class][]*lane
