@@ -22,16 +22,22 @@ type transportProfile struct {
 	ResponseHeaderTimeout time.Duration `yaml:"responseHeaderTimeout"`
 	DisableKeepAlives     bool          `yaml:"disableKeepAlives"`
 	MaxIdleConnsPerHost   int           `yaml:"maxIdleConnsPerHost"`
+	UnencryptedHTTP2      bool          `yaml:"unencryptedHTTP2"` // with prior knowledge, and nothing else
 }
 
 func (p transportProfile) transport() *http.Transport {
 	dialer := &net.Dialer{Timeout: p.DialTimeout}
-	return &http.Transport{
+	t := &http.Transport{
 		DialContext:           dialer.DialContext,
 		ResponseHeaderTimeout: p.ResponseHeaderTimeout,
 		DisableKeepAlives:     p.DisableKeepAlives,
 		MaxIdleConnsPerHost:   p.MaxIdleConnsPerHost,
 	}
+	if p.UnencryptedHTTP2 {
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return t
 }
 
 func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
