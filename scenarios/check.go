@@ -138,6 +138,9 @@ func (c *checker) fault(s *Scenario) {
 	if _, err := f.Values(s.Params); err != nil {
 		c.fail("params", "%s", err)
 	}
+	if s.Times < 0 || s.Times > 0 && f.Level == fault.Armed {
+		c.fail("times", "times is a positive number and goes with faults that act on connections or requests")
+	}
 	if s.Evidence != string(f.Evidence) {
 		c.fail("evidence", "evidence is %q but %s proves itself by %s; write evidence: %[3]s", s.Evidence, f.Name, f.Evidence)
 	}

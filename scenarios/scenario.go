@@ -50,6 +50,7 @@ type Scenario struct {
 	Script     string            `yaml:"script" json:"script,omitempty" jsonschema:"instead of a fault: a wire script of your own, one verb a line"`
 	Incomplete bool              `yaml:"incomplete" json:"incomplete,omitempty" jsonschema:"with script: the answer it sends is cut"`
 	Params     map[string]string `yaml:"params" json:"params,omitempty" jsonschema:"the fault's parameters"`
+	Times      int               `yaml:"times" json:"times,omitempty" jsonschema:"how many requests meet the fault, later ones are healthy; default: all"`
 	Profile    string            `yaml:"profile" json:"profile,omitempty" jsonschema:"the gateway's configuration; default: plain"`
 	Endpoint   EndpointKind      `yaml:"endpoint" json:"endpoint,omitempty" jsonschema:"what serves the upstream address; default: http"`
 	Exclusive  bool              `yaml:"exclusive" json:"exclusive,omitempty" jsonschema:"runs alone, after the others"`

@@ -232,6 +232,7 @@ func (c *cell) rule() upstream.Rule {
 	if c.scenario.Script != "" {
 		r = upstream.Rule{Script: c.scenario.Script}
 	}
+	r.Times = c.scenario.Times
 	if c.fault.Level == fault.Request && c.scenario.Checks == 0 {
 		r.Match.Path = c.path(phaseFault) + "*"
 	}
