@@ -269,6 +269,8 @@ func (c *conn) variable(name string, q *request) (string, bool) {
 		return string(c.sentinel(nil)), true
 	case "websocket-accept":
 		return websocketAccept(q.field("Sec-WebSocket-Key")), true
+	case "stray":
+		return strings.TrimSuffix(string(c.sentinel(nil)), "\r\n") + StrayMark + "\r\n", true
 	}
 	return "", false
 }
