@@ -112,6 +112,7 @@ func (c *checker) identity(s *Scenario, stem string) {
 func (c *checker) fault(s *Scenario) {
 	c.oneOf("endpoint", string(s.Endpoint), []string{"http", "process", "memory"})
 	c.oneOf("target", string(s.Target), texts([]Target{Primary, Backup, Both}))
+	c.oneOf("meets", string(s.Meets), texts([]Meets{MeetsRequest, MeetsPrime}))
 	if s.Contact != "" {
 		c.oneOf("contact", string(s.Contact), texts([]Contact{NoContact}))
 	}
@@ -140,6 +141,9 @@ func (c *checker) fault(s *Scenario) {
 	}
 	if s.Times < 0 || s.Times > 0 && f.Level == fault.Armed {
 		c.fail("times", "times is a positive number and goes with faults that act on connections or requests")
+	}
+	if s.Meets == MeetsPrime && (!s.Prime || f.Level != fault.Request) {
+		c.fail("meets", "meets: prime takes prime: true and a fault that acts on a request, which %s does not; see gatefault faults", f.Name)
 	}
 	if s.Evidence != string(f.Evidence) {
 		c.fail("evidence", "evidence is %q but %s proves itself by %s; write evidence: %[3]s", s.Evidence, f.Name, f.Evidence)

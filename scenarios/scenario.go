@@ -61,6 +61,7 @@ type Scenario struct {
 	Age        time.Duration     `yaml:"age" json:"age,omitempty" jsonschema:"with warm: time between that request and the fault, at most 5s"`
 	Again      bool              `yaml:"again" json:"again,omitempty" jsonschema:"the same request is made once more after the fault"`
 	Prime      bool              `yaml:"prime" json:"prime,omitempty" jsonschema:"one healthy request fills the gateway's connection pool first"`
+	Meets      Meets             `yaml:"meets" json:"meets,omitempty" jsonschema:"which request meets the fault; default: request. With prime it is the one that fills the pool, and the request after it is what is observed"`
 	Request    Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
 	Traffic    *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
 	Patience   time.Duration     `yaml:"patience" json:"patience,omitempty" jsonschema:"how long the client waits, at most 60s; default: 8s"`
@@ -92,6 +93,15 @@ type Contact string
 
 // NoContact lets the gateway answer by itself: out of its cache, or because it knows that the upstream is down.
 const NoContact Contact = "none"
+
+// Meets says which request meets the fault.
+type Meets string
+
+// Who meets the fault: the request that is observed, or the priming one before it, whose connection is kept.
+const (
+	MeetsRequest Meets = "request"
+	MeetsPrime   Meets = "prime"
+)
 
 // Request is what the client sends through the gateway. Path follows the cell's own prefix.
 type Request struct {
@@ -200,6 +210,7 @@ func (s *Scenario) fillDefaults() {
 	}
 	fill(&s.Profile, "plain")
 	fill(&s.Endpoint, HTTPEndpoint)
+	fill(&s.Meets, MeetsRequest)
 	fill(&s.Target, Primary)
 	fill(&s.Request.Method, "GET")
 	fill(&s.Request.Path, "/")

@@ -150,6 +150,23 @@ func TestSecondAnswerBelongsToNobody(t *testing.T) {
 	}
 }
 
+func TestStrayAnswerComesBeforeTheRightOne(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{})
+	setPlan(t, ep, upstream.Rule{Fault: "conn.two-answers-race"})
+	c := dial(t, ep)
+	br := bufio.NewReader(c)
+	ask(t, c, br)
+	_, _ = io.WriteString(c, get)
+	got, err := io.ReadAll(br)
+	if first, second, _ := strings.Cut(string(got), "somebody elses"); err != nil || !strings.Contains(first, upstream.StrayMark) ||
+		!strings.HasPrefix(second, "HTTP/1.1 200 OK\r\n") || strings.Contains(second, upstream.StrayMark) {
+		t.Errorf("request 2 got %q, %v, want the stray answer and then its own", got, err)
+	}
+	if e := await(t, up, "evidence", kind(upstream.Fired)); e.Request != 2 {
+		t.Errorf("fired on request %d", e.Request)
+	}
+}
+
 // A corked script's bytes and its FIN arrive as one: whoever waits for the bytes sees the end without waiting again.
 func TestEarlyFaultsComeInOnePiece(t *testing.T) {
 	for _, name := range []string{"body.truncate-early", "body.bad-chunk-early"} {

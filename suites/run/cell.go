@@ -74,6 +74,7 @@ func (c *cell) path(phase string) string { return "/" + c.id + "/" + phase }
 // phases of a cell, as they stand in the URL.
 const (
 	phaseProof   = "proof"
+	phasePrime   = "prime"
 	phaseFault   = "fault"
 	phaseRecover = "recover"
 	phaseEnd     = "end"
@@ -118,6 +119,9 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	}
 	from, err := c.begin(ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.meetFirst(ctx, from); err != nil {
 		return err
 	}
 	exchanges, err := c.request(ctx)
@@ -234,7 +238,7 @@ func (c *cell) rule() upstream.Rule {
 	}
 	r.Times = c.scenario.Times
 	if c.fault.Level == fault.Request && c.scenario.Checks == 0 {
-		r.Match.Path = c.path(phaseFault) + "*"
+		r.Match.Path = c.meeting() + "*"
 	}
 	return r
 }

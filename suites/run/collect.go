@@ -26,7 +26,7 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 		if err != nil {
 			return proof{}, "", err
 		}
-		p := newProof(c.fault, c.faulted(events), c.path(phaseFault), wanted, c.scenario.Contact)
+		p := c.newProof(c.faulted(events), wanted, c.scenario.Contact)
 		c.result.Journal = events
 		evidence, missing := p.evidence()
 		wait := time.Until(deadline)

@@ -15,8 +15,9 @@ type proof struct {
 	fault    *fault.Fault
 	wanted   int // requests, connections or process ends that must have met the fault
 	contact  scenarios.Contact
+	before   bool             // the fault met the request before this one
 	direct   []upstream.Event // the fault took effect on our own request to the upstream
-	requests []upstream.Event // the cell's faulted request, each attempt
+	requests []upstream.Event // the cell's request, each attempt
 	accepts  []upstream.Event // connections that met a fault at accept
 	fired    []upstream.Event // the fault took effect on one of them
 	kernel   []upstream.Event // firewall counters
@@ -26,8 +27,9 @@ type proof struct {
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
 // between injection and clearing is the cell's; requests carry the cell's id besides.
-func newProof(f *fault.Fault, events []upstream.Event, target string, wanted int, contact scenarios.Contact) proof {
-	p := proof{fault: f, wanted: wanted, contact: contact}
+func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.Contact) proof {
+	f, target := c.fault, c.path(phaseFault)
+	p := proof{fault: f, wanted: wanted, contact: contact, before: c.meeting() != target}
 	for _, e := range events {
 		if e.Target == target+directSuffix+"/" {
 			if e.Kind == upstream.Fired && e.Fault == f.Name {
@@ -45,7 +47,7 @@ func newProof(f *fault.Fault, events []upstream.Event, target string, wanted int
 				p.accepts = append(p.accepts, e)
 			}
 		case upstream.Fired:
-			if e.Fault == f.Name && (f.Level == fault.Accept || strings.HasPrefix(e.Target, target)) {
+			if e.Fault == f.Name && (f.Level == fault.Accept || strings.HasPrefix(e.Target, c.meeting())) {
 				p.fired = append(p.fired, e)
 			}
 		case upstream.KernelSaw:
@@ -95,10 +97,27 @@ func (p proof) event() (string, error) {
 	if len(met) > 1 {
 		more = fmt.Sprintf(", the first of %d", len(met))
 	}
-	if e.Target == "" {
-		return fmt.Sprintf("journal %d: %s took effect on connection %d%s", e.Seq, e.Fault, e.Conn, more), nil
+	text := fmt.Sprintf("journal %d: %s took effect on ", e.Seq, e.Fault)
+	switch {
+	case e.Target == "":
+		text += fmt.Sprintf("connection %d", e.Conn)
+	case p.before:
+		text += fmt.Sprintf("connection %d, kept after its request %d; %s", e.Conn, e.Request, p.next())
+	case e.Request > 1:
+		text += fmt.Sprintf("request %d of connection %d, a reused one", e.Request, e.Conn)
+	default:
+		text += fmt.Sprintf("request %d of connection %d", e.Request, e.Conn)
 	}
-	return fmt.Sprintf("journal %d: %s took effect on request %d of connection %d%s", e.Seq, e.Fault, e.Request, e.Conn, more), nil
+	return text + more, nil
+}
+
+// next tells where the request after the fault arrived.
+func (p proof) next() string {
+	if len(p.requests) == 0 {
+		return "the next request did not arrive"
+	}
+	e := p.requests[0]
+	return fmt.Sprintf("the next request came as request %d of connection %d", e.Request, e.Conn)
 }
 
 // inForce wants our own request to have met the fault, where the gateway's need not.

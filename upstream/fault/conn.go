@@ -10,11 +10,13 @@ var conn = []*Fault{
 	{Name: "conn.close-idle", Doc: "answers, and closes with FIN when the connection has been idle for a while", Level: Request, Evidence: Event,
 		Params: []Param{{"idle", Duration, "200ms", "0s", "1h", "time without a request after which the connection is closed"}},
 		Script: "read-request\nrespond 200 \"ok\\n\"\nidle ${idle}\nfin\nfire\nclose"},
-	{Name: "conn.unsolicited", Doc: "answers, and sends 408 and closes when the connection has been idle for a while", Level: Request, Evidence: Event,
+	{Name: "conn.unsolicited", Doc: "answers, and sends 408 in one packet with a FIN when the connection has been idle for a while",
+		Level: Request, Evidence: Event,
 		Params: []Param{{"idle", Duration, "200ms", "0s", "1h", "time without a request after which 408 is sent"}},
 		Script: `read-request
 respond 200 "ok\n"
 idle ${idle}
+cork
 send "HTTP/1.1 408 Request Timeout\r\n${stray}Connection: close\r\nContent-Length: 8\r\n\r\ntoo late"
 fin
 fire
@@ -29,4 +31,8 @@ respond 200 "ok\n"
 idle ${idle}
 send "HTTP/1.1 200 OK\r\n${stray}Content-Length: 14\r\n\r\nsomebody elses"
 fire`},
+	{Name: "conn.two-answers-race", Doc: "sends an answer that nobody asked for just as a request arrives on a reused connection, and the right one after it",
+		Level: Request, Evidence: Event, Requests: "2-", Script: `read-request
+send "HTTP/1.1 200 OK\r\n${stray}Content-Length: 14\r\n\r\nsomebody elses"
+respond 200 "ok\n"`},
 }
