@@ -99,7 +99,7 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 	if err != nil {
 		return req, err
 	}
-	env, err := d.environment(view)
+	env, err := spec.environment(view)
 	if err != nil {
 		return req, err
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -23,11 +24,18 @@ type transportProfile struct {
 	DisableKeepAlives     bool          `yaml:"disableKeepAlives"`
 	MaxIdleConnsPerHost   int           `yaml:"maxIdleConnsPerHost"`
 	UnencryptedHTTP2      bool          `yaml:"unencryptedHTTP2"` // with prior knowledge, and nothing else
+	// TLSClientConfig, when given, makes the upstream's scheme https.
+	TLSClientConfig     *tlsProfile   `yaml:"tlsClientConfig"`
+	TLSHandshakeTimeout time.Duration `yaml:"tlsHandshakeTimeout"`
+
+	tls *tls.Config // what TLSClientConfig says
 }
 
 func (p transportProfile) transport() *http.Transport {
 	dialer := &net.Dialer{Timeout: p.DialTimeout}
 	t := &http.Transport{
+		TLSClientConfig:       p.tls,
+		TLSHandshakeTimeout:   p.TLSHandshakeTimeout,
 		DialContext:           dialer.DialContext,
 		ResponseHeaderTimeout: p.ResponseHeaderTimeout,
 		DisableKeepAlives:     p.DisableKeepAlives,
@@ -82,6 +90,9 @@ func (s Spec) transports(v View) (map[string]transportProfile, error) {
 		if err := decode(s.Definition.Config, []byte(text), &profile); err != nil {
 			return nil, err
 		}
+		if profile.tls, err = profile.TLSClientConfig.config(s.Files); err != nil {
+			return nil, &StartError{Gateway: s.Definition.Name, Err: err}
+		}
 		all[name] = profile
 	}
 	return all, nil
@@ -110,6 +121,9 @@ func serveLane(lane Lane, to string, profile transportProfile, logs *LogBook) (*
 	}
 	errorLog := log.New(lineWriter{logs}, l.name+" ", 0)
 	upstream := &url.URL{Scheme: "http", Host: to}
+	if profile.tls != nil {
+		upstream.Scheme = "https"
+	}
 	l.proxy = &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
 		Transport: l.transport, ErrorLog: errorLog,

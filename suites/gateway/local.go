@@ -128,7 +128,7 @@ func localCommand(spec Spec, binary, scratch string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := d.environment(view)
+	env, err := spec.environment(view)
 	if err != nil {
 		return nil, err
 	}

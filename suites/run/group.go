@@ -94,6 +94,9 @@ func (g *group) start(ctx context.Context) error {
 		l.index = i
 		spec.Lanes = append(spec.Lanes, l.toGateway())
 	}
+	if err := g.trust(ctx, &spec); err != nil {
+		return err
+	}
 	if err := g.image(ctx, spec); err != nil {
 		return err
 	}
@@ -105,6 +108,19 @@ func (g *group) start(ctx context.Context) error {
 	for _, l := range all {
 		l.gateway, l.inner = g.gateway, g.inner
 	}
+	return nil
+}
+
+// trust gives a gateway that speaks TLS to the upstream the certificate of the upstream's authority.
+func (g *group) trust(ctx context.Context, spec *gateway.Spec) error {
+	if !slices.ContainsFunc(g.all(), func(l *lane) bool { return l.needs.Protocol == string(upstream.OverTLS) }) {
+		return nil
+	}
+	ca, err := g.stage.plain.control.CA(ctx)
+	if err != nil {
+		return fmt.Errorf("get the certificate of the upstream's authority: %w", err)
+	}
+	spec.Files = map[string]string{gateway.CAFile: string(ca)}
 	return nil
 }
 
