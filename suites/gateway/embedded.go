@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -23,29 +22,25 @@ type transportProfile struct {
 	ResponseHeaderTimeout time.Duration `yaml:"responseHeaderTimeout"`
 	DisableKeepAlives     bool          `yaml:"disableKeepAlives"`
 	MaxIdleConnsPerHost   int           `yaml:"maxIdleConnsPerHost"`
-	UnencryptedHTTP2      bool          `yaml:"unencryptedHTTP2"` // with prior knowledge, and nothing else
-	// TLSClientConfig, when given, makes the upstream's scheme https.
-	TLSClientConfig     *tlsProfile   `yaml:"tlsClientConfig"`
-	TLSHandshakeTimeout time.Duration `yaml:"tlsHandshakeTimeout"`
-
-	tls *tls.Config // what TLSClientConfig says
+	// LookUp dials the upstream by its name, asked of the lane's name server.
+	LookUp bool `yaml:"lookUp"`
 }
 
-func (p transportProfile) transport() *http.Transport {
+func (p transportProfile) transport(lane Lane) *http.Transport {
 	dialer := &net.Dialer{Timeout: p.DialTimeout}
-	t := &http.Transport{
-		TLSClientConfig:       p.tls,
-		TLSHandshakeTimeout:   p.TLSHandshakeTimeout,
-		DialContext:           dialer.DialContext,
+	dial := dialer.DialContext
+	if p.LookUp {
+		dialer.Resolver = resolverAt(lane.Resolver)
+		dial = func(ctx context.Context, network, _ string) (net.Conn, error) { // the dot ends the name: no search list
+			return dialer.DialContext(ctx, network, net.JoinHostPort(lane.Domain+".", strconv.Itoa(int(lane.Upstream.Port()))))
+		}
+	}
+	return &http.Transport{
+		DialContext:           dial,
 		ResponseHeaderTimeout: p.ResponseHeaderTimeout,
 		DisableKeepAlives:     p.DisableKeepAlives,
 		MaxIdleConnsPerHost:   p.MaxIdleConnsPerHost,
 	}
-	if p.UnencryptedHTTP2 {
-		t.Protocols = new(http.Protocols)
-		t.Protocols.SetUnencryptedHTTP2(true)
-	}
-	return t
 }
 
 func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
@@ -90,9 +85,6 @@ func (s Spec) transports(v View) (map[string]transportProfile, error) {
 		if err := decode(s.Definition.Config, []byte(text), &profile); err != nil {
 			return nil, err
 		}
-		if profile.tls, err = profile.TLSClientConfig.config(s.Files); err != nil {
-			return nil, &StartError{Gateway: s.Definition.Name, Err: err}
-		}
 		all[name] = profile
 	}
 	return all, nil
@@ -117,13 +109,13 @@ func serveLane(lane Lane, to string, profile transportProfile, logs *LogBook) (*
 	}
 	l := &embeddedLane{
 		addr: listener.Addr().(*net.TCPAddr).AddrPort(), name: LaneName(lane.Index), logs: logs,
-		transport: profile.transport(), done: make(chan struct{}),
+		transport: profile.transport(lane), done: make(chan struct{}),
 	}
 	errorLog := log.New(lineWriter{logs}, l.name+" ", 0)
-	upstream := &url.URL{Scheme: "http", Host: to}
-	if profile.tls != nil {
-		upstream.Scheme = "https"
+	if profile.LookUp {
+		to = net.JoinHostPort(lane.Domain, strconv.Itoa(int(lane.Upstream.Port())))
 	}
+	upstream := &url.URL{Scheme: "http", Host: to}
 	l.proxy = &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
 		Transport: l.transport, ErrorLog: errorLog,

@@ -37,16 +37,12 @@ func TestLocalProcessesServeEveryProfile(t *testing.T) {
 		for _, profile := range d.ProfileNames() {
 			t.Run(name+"/"+profile, func(t *testing.T) {
 				began := time.Now()
-				spec := Spec{Definition: d, Profile: profile, Lanes: lanes, Place: PlaceLocal}
-				plain := prepare(t, &spec)
-				r, err := Start(testContext(t), spec)
+				r, err := Start(testContext(t), Spec{Definition: d, Profile: profile, Lanes: lanes, Place: PlaceLocal})
 				if err != nil {
 					t.Fatal(err)
 				}
 				t.Logf("%s %s (%s): ready after %.2f s", r.Title(), r.Version(), r.Image(), time.Since(began).Seconds())
-				if plain {
-					proveLanes(t, r, upstreamAnswer)
-				}
+				proveLanes(t, r, upstreamAnswer)
 				stopped(t, r.Stop)
 				stopped(t, r.Stop)
 			})
@@ -74,7 +70,6 @@ func TestEveryProfilePassesTheProductsOwnCheck(t *testing.T) {
 		for _, profile := range d.ProfileNames() {
 			t.Run(name+"/"+profile, func(t *testing.T) {
 				spec := Spec{Definition: d, Profile: profile, Place: PlaceLocal, Lanes: loopbackUpstreams(t, 2)}
-				prepare(t, &spec)
 				if err := CheckConfig(testContext(t), spec); err != nil {
 					t.Error(err)
 				}

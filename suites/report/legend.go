@@ -34,7 +34,6 @@ func words() []word {
 	return []word{
 		{"N", "status made by the gateway itself", ofKind(scenarios.Made)},
 		{"N^", "answer of the upstream, passed through", ofKind(scenarios.Passed)},
-		{"N STRAY", "answer of the upstream that nobody asked for", ofKind(scenarios.Stray)},
 		{"N cut", "incomplete, and the client can tell", ofKind(scenarios.Truncated)},
 		{"N SILENT", "incomplete, but it looks complete", ofKind(scenarios.Silent)},
 		{"closed", "no byte came, the connection was closed", ofKind(scenarios.Closed)},

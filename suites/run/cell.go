@@ -40,13 +40,15 @@ type lane struct {
 	upstream   netip.AddrPort
 	backup     string // the second endpoint, in profiles with two servers
 	backupAddr netip.AddrPort
+	domain     string // the upstream's name, in profiles with names
+	resolver   netip.AddrPort
 	tap        string // in a chain: the endpoint that records what passes between the tiers
 	control    *control.Client
 }
 
 // toGateway is the lane as the gateway's configuration needs it.
 func (l *lane) toGateway() gateway.Lane {
-	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Backup: l.backupAddr}
+	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Backup: l.backupAddr, Domain: l.domain, Resolver: l.resolver}
 }
 
 // endpoints lists the upstream's endpoints of the lane.
@@ -74,7 +76,6 @@ func (c *cell) path(phase string) string { return "/" + c.id + "/" + phase }
 // phases of a cell, as they stand in the URL.
 const (
 	phaseProof   = "proof"
-	phasePrime   = "prime"
 	phaseFault   = "fault"
 	phaseRecover = "recover"
 	phaseEnd     = "end"
@@ -121,9 +122,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := c.meetFirst(ctx, from); err != nil {
-		return err
-	}
+	c.settle(ctx)
 	exchanges, err := c.request(ctx)
 	if err != nil {
 		return err
@@ -215,7 +214,7 @@ func (c *cell) begin(ctx context.Context) (uint64, error) {
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
 func (c *cell) inject(ctx context.Context) (uint64, error) {
 	existing := upstream.CloseExisting
-	if t := c.scenario.Traffic; c.scenario.Prime || t != nil && t.Inject != nil {
+	if c.scenario.Prime {
 		existing = upstream.Keep
 	}
 	var from uint64
@@ -236,9 +235,8 @@ func (c *cell) rule() upstream.Rule {
 	if c.scenario.Script != "" {
 		r = upstream.Rule{Script: c.scenario.Script}
 	}
-	r.Times = c.scenario.Times
 	if c.fault.Level == fault.Request && c.scenario.Checks == 0 {
-		r.Match.Path = c.meeting() + "*"
+		r.Match.Path = c.path(phaseFault) + "*"
 	}
 	return r
 }

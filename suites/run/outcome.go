@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
@@ -42,15 +41,15 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 		return o
 	}
 	o.Kind = scenarios.Made
-	nonce := ex.Header.Get(upstream.NonceField)
-	switch ours := slices.Contains(c.endpoints(), ex.Header.Get(upstream.EndpointField)); {
+	nonce, from := ex.Header.Get(upstream.NonceField), ex.Header.Get(upstream.EndpointField)
+	switch ours := slices.Contains(c.endpoints(), from); {
+	case from != "" && !ours:
+		o.Kind = scenarios.Foreign
 	case ours && slices.Contains(c.nonces, nonce):
 		o.Kind = scenarios.Stored
-	case ours && (strings.HasSuffix(nonce, upstream.StrayMark) || ex.Excess > 0):
-		o.Kind = scenarios.Stray
 	case ours && p.answered(nonce):
 		o.Kind = scenarios.Passed
-		if c.fault.Incomplete && ex.Header.Get(upstream.EndpointField) == c.endpoint {
+		if c.fault.Incomplete && from == c.endpoint {
 			o.Kind = scenarios.Silent
 		}
 	}
@@ -62,14 +61,14 @@ func (c *cell) later(ex, before probe.Exchange) scenarios.Outcome {
 	healthy := *c
 	healthy.fault = &fault.Fault{}
 	healthy.nonces = append(slices.Clone(c.nonces), before.Header.Get(upstream.NonceField))
-	return healthy.outcome(ex, c.newProof(c.result.Journal, 1, ""))
+	return healthy.outcome(ex, newProof(c.fault, c.result.Journal, c.path(phaseFault), 1, ""))
 }
 
 // maker tells who made an answer. In a chain the tap knows: what the client got is the inner gateway's answer if one of
 // that status passed between the tiers.
 func (c *cell) maker(o scenarios.Outcome) scenarios.By {
 	switch {
-	case slices.Contains([]scenarios.Kind{scenarios.Passed, scenarios.Stored, scenarios.Stray}, o.Kind):
+	case o.Kind == scenarios.Passed || o.Kind == scenarios.Stored || o.Kind == scenarios.Foreign:
 		return scenarios.ByUpstream
 	case o.Kind != scenarios.Made:
 		return ""

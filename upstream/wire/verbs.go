@@ -49,7 +49,9 @@ func ReadHead() Step {
 // does more than read.
 func Fire() Step {
 	return step{"fire", 0, func(_ context.Context, s *Session) error {
-		s.Fire()
+		if s.Fired != nil {
+			s.Fired()
+		}
 		return nil
 	}}
 }
@@ -64,7 +66,7 @@ func AwaitData() Step {
 	}}
 }
 
-// Send writes text; ${sentinel}, ${stray}, ${endpoint} and ${nonce} are replaced at run time.
+// Send writes text; ${sentinel}, ${endpoint} and ${nonce} are replaced at run time.
 func Send(text string) Step {
 	return step{"send " + strconv.Quote(text), len(text), func(_ context.Context, s *Session) error {
 		return s.Write([]byte(s.expand(text)))
@@ -196,7 +198,7 @@ func Repeat(n int, body ...Step) Step { return repeat{n, body} }
 
 func (r repeat) Run(ctx context.Context, s *Session) error {
 	for range r.n {
-		if err := r.body.run(ctx, s); err != nil {
+		if err := r.body.Run(ctx, s); err != nil {
 			return err
 		}
 	}
