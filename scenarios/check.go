@@ -112,6 +112,7 @@ func (c *checker) identity(s *Scenario, stem string) {
 func (c *checker) fault(s *Scenario) {
 	c.oneOf("endpoint", string(s.Endpoint), []string{"http", "process", "memory"})
 	c.oneOf("target", string(s.Target), texts([]Target{Primary, Backup, Both}))
+	c.oneOf("meets", string(s.Meets), texts([]Meets{MeetsRequest, MeetsPrime}))
 	if s.Contact != "" {
 		c.oneOf("contact", string(s.Contact), texts([]Contact{NoContact}))
 	}
@@ -137,6 +138,12 @@ func (c *checker) fault(s *Scenario) {
 	}
 	if _, err := f.Values(s.Params); err != nil {
 		c.fail("params", "%s", err)
+	}
+	if s.Times < 0 || s.Times > 0 && f.Level == fault.Armed {
+		c.fail("times", "times is a positive number and goes with faults that act on connections or requests")
+	}
+	if s.Meets == MeetsPrime && (!s.Prime || f.Level != fault.Request) {
+		c.fail("meets", "meets: prime takes prime: true and a fault that acts on a request, which %s does not; see gatefault faults", f.Name)
 	}
 	if s.Evidence != string(f.Evidence) {
 		c.fail("evidence", "evidence is %q but %s proves itself by %s; write evidence: %[3]s", s.Evidence, f.Name, f.Evidence)
@@ -183,9 +190,6 @@ func (c *checker) request(s *Scenario) {
 	if s.Checks < 0 || s.Checks > maxChecks {
 		c.fail("checks", "checks is %d; it goes from 1 to %d", s.Checks, maxChecks)
 	}
-	if s.Settle < 0 || s.Settle > maxSettle {
-		c.fail("settle", "settle is %s; it takes at most %s", s.Settle, maxSettle)
-	}
 	if s.Age < 0 || s.Age > maxAge || s.Age > 0 && !s.Warm {
 		c.fail("age", "age is %s; it goes with warm and takes at most %s", s.Age, maxAge)
 	}
@@ -196,7 +200,6 @@ func (c *checker) request(s *Scenario) {
 const (
 	maxChecks = 20
 	maxAge    = 5 * time.Second
-	maxSettle = 10 * time.Second
 )
 
 func (c *checker) duration(path string, d time.Duration) {
@@ -282,6 +285,9 @@ func (c *checker) pin(s *Scenario, i int) {
 	}
 	c.want(at, s, p.Want())
 	c.need(at+".why", p.Why)
+	if r := p.Recovery; r != nil && (r.Min < 0 || r.Min > r.Max || r.Max > MaxPatience) {
+		c.fail(at+".recovery", "%s.recovery must have 0s <= min <= max <= %s", at, MaxPatience)
+	}
 	if p.Cite == "" && p.Observed == "" {
 		c.fail(at, "%s has no cite; cite the manual or source, or write observed with the version instead of versions", at)
 	}
@@ -309,7 +315,7 @@ func (c *checker) signs(s *Scenario) {
 }
 
 func evidences() []string {
-	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.None})
+	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.None})
 }
 
 func texts[T ~string](words []T) []string {

@@ -9,12 +9,12 @@ import (
 // Kind says what sort of answer a client got. A status alone is too poor: a 200 may be cut, a 502 may be somebody else's.
 type Kind string
 
-// The alphabet of outcomes. The first five go with a status, hang may, the others never do.
+// The alphabet of outcomes. The first six go with a status, hang may, the others never do.
 const (
 	Made        Kind = "made"         // a whole answer that the gateway made itself
 	Passed      Kind = "passed"       // a whole answer of the upstream, proven by its provenance fields
 	Stored      Kind = "stored"       // a whole answer that the upstream gave to an earlier request
-	Foreign     Kind = "foreign"      // a whole answer of another endpoint, proven by its provenance fields
+	Stray       Kind = "stray"        // a whole answer of the upstream that no request asked for, or one with more bytes after it
 	Truncated   Kind = "truncated"    // cut, and the client can tell: framing or RST (RFC 9112 §8)
 	Silent      Kind = "silent"       // cut, but it looks complete
 	Hang        Kind = "hang"         // no answer, or no end of it, until the client's patience was over
@@ -26,7 +26,7 @@ const (
 
 // Kinds lists the alphabet.
 func Kinds() []Kind {
-	return []Kind{Made, Passed, Stored, Foreign, Truncated, Silent, Hang, Closed, Reset, Raw, StreamReset}
+	return []Kind{Made, Passed, Stored, Stray, Truncated, Silent, Hang, Closed, Reset, Raw, StreamReset}
 }
 
 // Outcome is what a client saw of one request. The zero value means that nothing was observed; its text is empty.
@@ -94,7 +94,7 @@ func ParseOutcome(text string) (Outcome, error) {
 
 func (o Outcome) check() error {
 	switch o.Kind {
-	case Made, Passed, Stored, Foreign, Truncated, Silent:
+	case Made, Passed, Stored, Stray, Truncated, Silent:
 		if o.Status == 0 {
 			return fmt.Errorf("outcome %q needs a status; write for example `502 %s`", o, o.Kind)
 		}

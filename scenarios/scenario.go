@@ -50,6 +50,7 @@ type Scenario struct {
 	Script     string            `yaml:"script" json:"script,omitempty" jsonschema:"instead of a fault: a wire script of your own, one verb a line"`
 	Incomplete bool              `yaml:"incomplete" json:"incomplete,omitempty" jsonschema:"with script: the answer it sends is cut"`
 	Params     map[string]string `yaml:"params" json:"params,omitempty" jsonschema:"the fault's parameters"`
+	Times      int               `yaml:"times" json:"times,omitempty" jsonschema:"how many requests meet the fault, later ones are healthy; default: all"`
 	Profile    string            `yaml:"profile" json:"profile,omitempty" jsonschema:"the gateway's configuration; default: plain"`
 	Endpoint   EndpointKind      `yaml:"endpoint" json:"endpoint,omitempty" jsonschema:"what serves the upstream address; default: http"`
 	Exclusive  bool              `yaml:"exclusive" json:"exclusive,omitempty" jsonschema:"runs alone, after the others"`
@@ -60,9 +61,9 @@ type Scenario struct {
 	Age        time.Duration     `yaml:"age" json:"age,omitempty" jsonschema:"with warm: time between that request and the fault, at most 5s"`
 	Again      bool              `yaml:"again" json:"again,omitempty" jsonschema:"the same request is made once more after the fault"`
 	Prime      bool              `yaml:"prime" json:"prime,omitempty" jsonschema:"one healthy request fills the gateway's connection pool first"`
+	Meets      Meets             `yaml:"meets" json:"meets,omitempty" jsonschema:"which request meets the fault; default: request. With prime it is the one that fills the pool, and the request after it is what is observed"`
 	Request    Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
 	Traffic    *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
-	Settle     time.Duration     `yaml:"settle" json:"settle,omitempty" jsonschema:"how long, at most, healthy requests are sent after the injection until one fails: what the gateway had cached has run out then"`
 	Patience   time.Duration     `yaml:"patience" json:"patience,omitempty" jsonschema:"how long the client waits, at most 60s; default: 8s"`
 	Evidence   string            `yaml:"evidence" json:"evidence,omitempty" jsonschema:"what proves that the fault fired; default: what the fault declares"`
 	Explain    string            `yaml:"explain" json:"explain" jsonschema:"for a learner, at most 120 words"`
@@ -92,6 +93,15 @@ type Contact string
 
 // NoContact lets the gateway answer by itself: out of its cache, or because it knows that the upstream is down.
 const NoContact Contact = "none"
+
+// Meets says which request meets the fault.
+type Meets string
+
+// Who meets the fault: the request that is observed, or the priming one before it, whose connection is kept.
+const (
+	MeetsRequest Meets = "request"
+	MeetsPrime   Meets = "prime"
+)
 
 // Request is what the client sends through the gateway. Path follows the cell's own prefix.
 type Request struct {
@@ -135,8 +145,15 @@ type Pin struct {
 	Shares   Shares  `yaml:"shares" json:"shares,omitempty" jsonschema:"with traffic, instead of outcome: which part of the requests has which outcome"`
 	Again    Outcome `yaml:"again" json:"again,omitzero" jsonschema:"outcome of the same request after the fault"`
 	By       By      `yaml:"by" json:"by,omitempty" jsonschema:"in a chain: the tier that made the answer"`
+	Recovery *Span   `yaml:"recovery" json:"recovery,omitempty" jsonschema:"how long healthy requests keep failing after the fault"`
 	Why      string  `yaml:"why" json:"why"`
 	Cite     string  `yaml:"cite" json:"cite,omitempty" jsonschema:"source function or manual; not needed with observed"`
+}
+
+// Span bounds a time.
+type Span struct {
+	Min time.Duration `yaml:"min" json:"min"`
+	Max time.Duration `yaml:"max" json:"max"`
 }
 
 // By names who made an answer.
@@ -200,6 +217,7 @@ func (s *Scenario) fillDefaults() {
 	}
 	fill(&s.Profile, "plain")
 	fill(&s.Endpoint, HTTPEndpoint)
+	fill(&s.Meets, MeetsRequest)
 	fill(&s.Target, Primary)
 	fill(&s.Request.Method, "GET")
 	fill(&s.Request.Path, "/")

@@ -24,6 +24,7 @@ func fileSchema() (*jsonschema.Schema, error) {
 		reflect.TypeFor[Outcome]():       {Type: "string", Pattern: outcomePattern},
 		reflect.TypeFor[Shares]():        SharesSchema(),
 		reflect.TypeFor[Cause]():         {Type: "string", Enum: anys(Causes())},
+		reflect.TypeFor[Meets]():         {Type: "string", Enum: []any{MeetsRequest, MeetsPrime}},
 		reflect.TypeFor[EndpointKind]():  {Type: "string", Enum: []any{HTTPEndpoint, ProcessEndpoint, MemoryEndpoint}},
 	}})
 	if err != nil {
@@ -45,7 +46,7 @@ func SharesSchema() *jsonschema.Schema {
 	}
 }
 
-const outcomePattern = `^([1-9][0-9]{2} (made|passed|stored|foreign|truncated|silent|hang)|hang|closed|reset|raw|stream-reset)$`
+const outcomePattern = `^([1-9][0-9]{2} (made|passed|stored|stray|truncated|silent|hang)|hang|closed|reset|raw|stream-reset)$`
 
 func anys[T ~string](words []T) []any {
 	out := make([]any, len(words))

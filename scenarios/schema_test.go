@@ -74,7 +74,7 @@ func TestSchemaRefusesWhatTheLoaderRefuses(t *testing.T) {
 		"max: 0.4}":           "max: 1.4}",
 		"for: 200ms":          "for: soon",
 		"evidence: event":     "evidence: rumour",
-		"exclusive: true":     "exclusiv: true",
+		"explain: >-":         "explian: >-",
 		"id: load.saturate\n": "",
 	} {
 		text := strings.Replace(string(good), old, wrong, 1)

@@ -75,14 +75,29 @@ func (c *conn) serve() {
 
 // finish closes the socket unless a script did, and journals what a firewall rule of this connection saw.
 func (c *conn) finish(end *wire.Ended) {
-	if end.How == wire.Aborted && c.busy {
+	switch {
+	case end.How == wire.Aborted && c.busy:
 		_ = c.tcp.SetLinger(0)
+	case end.How == wire.Aborted && c.dialect != nil:
+		c.bow()
 	}
 	_ = c.tcp.Close()
 	if c.drop != nil {
 		if err := c.ep.journalHits(c.drop.rule, c.drop.event); err != nil {
 			c.ep.up.log.Warn("connection's firewall rule", "err", err)
 		}
+	}
+}
+
+// bowTime is how long an idle peer may take to notice that we closed.
+const bowTime = 300 * time.Millisecond
+
+// bow closes an idle connection of the peer's pool and waits until the peer has closed it too: then it will send no more
+// requests on it. HTTP/1 needs it less, for there an answer can say that it is the last.
+func (c *conn) bow() {
+	_ = c.tcp.SetDeadline(time.Now().Add(bowTime))
+	if c.tcp.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, c.tcp)
 	}
 }
 
@@ -186,8 +201,7 @@ func (c *conn) badRequest(err error) *wire.Ended {
 func (c *conn) inject(r *rule, q *request) *wire.Ended {
 	s := c.session(r, q)
 	var err error
-	if r.handler != nil {
-		s.Fired()
+	if r.handler != nil && (r.script == nil || c.n == 0) {
 		err = r.handler(c.ctx, s)
 	} else {
 		err = r.script.Run(c.ctx, s)
@@ -255,6 +269,8 @@ func (c *conn) variable(name string, q *request) (string, bool) {
 		return string(c.sentinel(nil)), true
 	case "websocket-accept":
 		return websocketAccept(q.field("Sec-WebSocket-Key")), true
+	case "stray":
+		return strings.TrimSuffix(string(c.sentinel(nil)), "\r\n") + StrayMark + "\r\n", true
 	}
 	return "", false
 }

@@ -15,7 +15,7 @@ const (
 	nonce = "\r\nGatefault-Nonce: "
 )
 
-// headsOnTheWire goes on with onTheWire: answers whose head is wrong.
+// headsOnTheWire goes on with onTheWire: answers whose head is wrong or says too little.
 var headsOnTheWire = map[string]sight{
 	"head.http09":      {prefix: "<html>\n<body>", end: "fin"},
 	"head.bad-version": {params: fault.Args{"major": "1", "minor": "10"}, prefix: "HTTP/1.10 200 OK\r\n", has: nonce, end: "fin"},
@@ -38,7 +38,8 @@ var headsOnTheWire = map[string]sight{
 	"head.unknown-coding":         {prefix: good, has: "Transfer-Encoding: gatefault-unknown\r\n\r\nok\n", end: "fin"},
 	"head.interim-flood": {params: fault.Args{"count": "5000"},
 		prefix: strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 5000) + good, end: "fin"},
-	"head.chunked-to-http10": {prefix: good, has: "Transfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\n\r\n", end: "fin"},
+	"head.chunked-to-http10":   {prefix: good, has: "Transfer-Encoding: chunked\r\n\r\n3\r\nok\n\r\n0\r\n\r\n", end: "fin"},
+	"body.close-delimited-fin": {prefix: "HTTP/1.0 200 OK\r\nGatefault-Endpoint: app\r\n", has: "xxx\n", end: "fin"},
 }
 
 func TestEarlyCloseLeavesTheUploadUnread(t *testing.T) {

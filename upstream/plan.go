@@ -217,9 +217,10 @@ func (c *compiled) decide(level fault.Level, conn uint64, req int, q *request) *
 	return nil
 }
 
-// acts tells whether the rule breaks connections or requests at that level. An armed fault may answer those that get through.
+// acts tells whether the rule breaks connections or requests at that level. A fault that acts further out may answer the
+// requests that get through.
 func (r *rule) acts(level fault.Level) bool {
-	return r.fault.Level == level || r.fault.Level == fault.Armed && level == fault.Request && r.script != nil
+	return r.fault.Level == level || level == fault.Request && r.fault.Answers()
 }
 
 func (r *rule) covers(conn, req int, q *request) bool {

@@ -162,6 +162,9 @@ const (
 	SelectField   = "Gatefault" // in-band choice of a fault
 )
 
+// StrayMark ends the nonce of an answer that no request asked for; scripts send it with ${stray}.
+const StrayMark = "-stray"
+
 // respond writes a well-formed answer.
 func (c *conn) respond(q *request, status int, body string) error {
 	if c.dialect != nil {

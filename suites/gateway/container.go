@@ -113,7 +113,6 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 		req.Files = append(req.Files, testcontainers.ContainerFile{Reader: strings.NewReader(spec.Files[name]), ContainerFilePath: view.File(name), FileMode: 0o644})
 	}
 	spec.Network.attach(&req)
-	spec.resolve(&req)
 	return req, nil
 }
 

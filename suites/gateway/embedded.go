@@ -22,25 +22,22 @@ type transportProfile struct {
 	ResponseHeaderTimeout time.Duration `yaml:"responseHeaderTimeout"`
 	DisableKeepAlives     bool          `yaml:"disableKeepAlives"`
 	MaxIdleConnsPerHost   int           `yaml:"maxIdleConnsPerHost"`
-	// LookUp dials the upstream by its name, asked of the lane's name server.
-	LookUp bool `yaml:"lookUp"`
+	UnencryptedHTTP2      bool          `yaml:"unencryptedHTTP2"` // with prior knowledge, and nothing else
 }
 
-func (p transportProfile) transport(lane Lane) *http.Transport {
+func (p transportProfile) transport() *http.Transport {
 	dialer := &net.Dialer{Timeout: p.DialTimeout}
-	dial := dialer.DialContext
-	if p.LookUp {
-		dialer.Resolver = resolverAt(lane.Resolver)
-		dial = func(ctx context.Context, network, _ string) (net.Conn, error) { // the dot ends the name: no search list
-			return dialer.DialContext(ctx, network, net.JoinHostPort(lane.Domain+".", strconv.Itoa(int(lane.Upstream.Port()))))
-		}
-	}
-	return &http.Transport{
-		DialContext:           dial,
+	t := &http.Transport{
+		DialContext:           dialer.DialContext,
 		ResponseHeaderTimeout: p.ResponseHeaderTimeout,
 		DisableKeepAlives:     p.DisableKeepAlives,
 		MaxIdleConnsPerHost:   p.MaxIdleConnsPerHost,
 	}
+	if p.UnencryptedHTTP2 {
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetUnencryptedHTTP2(true)
+	}
+	return t
 }
 
 func startEmbedded(_ context.Context, spec Spec) (*Running, error) {
@@ -109,12 +106,9 @@ func serveLane(lane Lane, to string, profile transportProfile, logs *LogBook) (*
 	}
 	l := &embeddedLane{
 		addr: listener.Addr().(*net.TCPAddr).AddrPort(), name: LaneName(lane.Index), logs: logs,
-		transport: profile.transport(lane), done: make(chan struct{}),
+		transport: profile.transport(), done: make(chan struct{}),
 	}
 	errorLog := log.New(lineWriter{logs}, l.name+" ", 0)
-	if profile.LookUp {
-		to = net.JoinHostPort(lane.Domain, strconv.Itoa(int(lane.Upstream.Port())))
-	}
 	upstream := &url.URL{Scheme: "http", Host: to}
 	l.proxy = &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream) },

@@ -29,6 +29,8 @@ const (
 	FramingLength  Framing = "length"
 	FramingChunked Framing = "chunked"
 	FramingClose   Framing = "close" // the end of the connection; nothing tells a cut
+	// After 101: frames up to the one that closes (RFC 6455 section 5.5.1).
+	FramingWebSocket Framing = "websocket"
 )
 
 // Chunk is what one read from the socket returned.

@@ -21,6 +21,8 @@ type parser struct {
 	ex  *Exchange
 
 	capped bool // see capLength
+	// upgrade says that the request asked for a WebSocket.
+	upgrade bool
 }
 
 // run reads interim answers and the final one (RFC 9110 section 15.2). It tells
@@ -128,6 +130,11 @@ func (p parser) broken(err error) {
 func (p parser) final(response *http.Response, method string) (reusable bool) {
 	ex := p.ex
 	ex.Proto, ex.Header, ex.Framing = response.Proto, response.Header, framing(response, method)
+	if p.upgrade && ex.Status == http.StatusSwitchingProtocols {
+		ex.Framing = FramingWebSocket
+		p.webSocket()
+		return false
+	}
 	var body bytes.Buffer
 	n, err := io.Copy(&body, response.Body)
 	ex.Body, ex.BodyLen = body.Bytes(), n

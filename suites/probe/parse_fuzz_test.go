@@ -35,6 +35,7 @@ func FuzzParse(f *testing.F) {
 	} {
 		f.Add([]byte(text), uint8(0), uint8(7), false)
 	}
+	f.Add([]byte(switched+"\x81\x05hello\x81\x7e\x00\x01x\x88\x02\x03\xe8"), uint8(1), uint8(6), false)
 	ends := []error{io.EOF, syscall.ECONNRESET, os.ErrDeadlineExceeded}
 	f.Fuzz(func(t *testing.T, data []byte, end, step uint8, head bool) {
 		const limit = 1 << 16
@@ -47,7 +48,7 @@ func FuzzParse(f *testing.F) {
 			method = "HEAD"
 		}
 		var ex Exchange
-		reusable := parser{in: bufio.NewReaderSize(src, bufferSize), src: src, ex: &ex}.run(method)
+		reusable := parser{in: bufio.NewReaderSize(src, bufferSize), src: src, ex: &ex, upgrade: step%2 == 0}.run(method)
 		ex.Chunks, ex.End = src.chunks, endOf(src.err)
 		check(t, ex, reusable, data[:min(len(data), limit)])
 	})

@@ -108,7 +108,7 @@ func (c *Conn) Do(ctx context.Context, req Request) Exchange {
 	release := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
 	sender := c.send(req.encode(c.addr), ex.Start)
 
-	reusable := parser{in: c.in, src: c.src, ex: &ex}.run(req.method())
+	reusable := parser{in: c.in, src: c.src, ex: &ex, upgrade: req.upgrades()}.run(req.method())
 	if ex.Malformed != "" && c.src.err == nil {
 		c.readOn(ctx, ex.Start)
 	}

@@ -34,6 +34,7 @@ func words() []word {
 	return []word{
 		{"N", "status made by the gateway itself", ofKind(scenarios.Made)},
 		{"N^", "answer of the upstream, passed through", ofKind(scenarios.Passed)},
+		{"N STRAY", "answer of the upstream that nobody asked for", ofKind(scenarios.Stray)},
 		{"N cut", "incomplete, and the client can tell", ofKind(scenarios.Truncated)},
 		{"N SILENT", "incomplete, but it looks complete", ofKind(scenarios.Silent)},
 		{"closed", "no byte came, the connection was closed", ofKind(scenarios.Closed)},
@@ -63,6 +64,7 @@ func (t *terminal) recovery() {
 	for _, r := range t.report.Results {
 		switch {
 		case !judged(r):
+		case r.Lasting:
 		case r.Recovery == nil:
 			slow = append(slow, fmt.Sprintf("%s %s (not in the time watched)", r.Gateway.Name, r.ID))
 		case *r.Recovery > slowRecovery:

@@ -2,9 +2,12 @@ package run
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
+	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
 	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/control"
@@ -41,24 +44,56 @@ func (c *cell) awaitChecks(ctx context.Context, from uint64) error {
 	return nil
 }
 
-// settle sends healthy requests until one fails, or the scenario's time for that is over: then what the gateway had stored
-// from before the fault, such as the upstream's address, is used up.
-func (c *cell) settle(ctx context.Context) {
-	if c.scenario.Settle == 0 {
-		return
+// meeting gives the target of the requests that meet the fault.
+func (c *cell) meeting() string {
+	if c.scenario.Meets == scenarios.MeetsPrime {
+		return c.path(phasePrime)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.scenario.Settle)
-	defer cancel()
-	for {
-		sent := time.Now()
-		if c.isOurs(c.healthyWithin(ctx, phaseProof, settlePatience)) != nil || pause(ctx, recoveryPause-time.Since(sent)) != nil {
-			return
+	return c.path(phaseFault)
+}
+
+// Times of a fault that meets the priming request.
+const (
+	meetTimeout = 5 * time.Second        // for the fault to take effect
+	settle      = 200 * time.Millisecond // by then a gateway that watches its idle connections has closed what is not fit
+)
+
+// meetFirst makes the priming request, where it is the one that meets the fault, and waits until the fault has acted.
+func (c *cell) meetFirst(ctx context.Context, from uint64) error {
+	if c.scenario.Meets != scenarios.MeetsPrime {
+		return nil
+	}
+	if err := c.isOurs(c.healthy(ctx, phasePrime)); err != nil {
+		return notInjected{fmt.Errorf("the priming request, on which the fault is no harm: %w", err)}
+	}
+	fired, err := c.awaitEvent(ctx, from, meetTimeout, func(e upstream.Event) bool { return e.Kind == upstream.Fired })
+	if err != nil {
+		return notInjected{fmt.Errorf("%s did not take effect after the priming request: %w", c.fault.Name, err)}
+	}
+	_, err = c.awaitEvent(ctx, from, settle, func(e upstream.Event) bool { return e.Kind == upstream.Closed && e.Conn == fired.Conn })
+	if errors.Is(err, errNoEvent) { // the gateway keeps the connection
+		return nil
+	}
+	return err
+}
+
+var errNoEvent = errors.New("no such event came")
+
+// awaitEvent gives the first event of the cell's endpoint that fits, or [errNoEvent] when there is none in time.
+func (c *cell) awaitEvent(ctx context.Context, from uint64, patience time.Duration, fits func(upstream.Event) bool) (upstream.Event, error) {
+	for deadline := time.Now().Add(patience); ; {
+		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Wait: max(0, time.Until(deadline)), Filter: upstream.Filter{Endpoint: c.endpoint}})
+		if err != nil {
+			return upstream.Event{}, fmt.Errorf("read the journal: %w", err)
+		}
+		if i := slices.IndexFunc(page.Events, fits); i >= 0 {
+			return page.Events[i], nil
+		}
+		if from = page.Next; len(page.Events) == 0 && time.Now().After(deadline) {
+			return upstream.Event{}, errNoEvent
 		}
 	}
 }
-
-// settlePatience is longer than the reference connect timeout, so that what a gateway had under way ends with its request.
-const settlePatience = 2 * time.Second
 
 // directSuffix marks the requests that we make to the upstream ourselves.
 const directSuffix = "-direct"

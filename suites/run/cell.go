@@ -23,7 +23,7 @@ const (
 	healthPatience  = 3 * time.Second       // of one healthy request
 	recoveryPause   = 50 * time.Millisecond // between the starts of two requests that look for recovery
 	recoveryStreak  = 10                    // consecutive good answers that are a recovery
-	recoveryTimeout = 10 * time.Second      // no recovery in this time is "not recovered"
+	recoveryTimeout = 12 * time.Second      // no recovery in this time is "not recovered"
 	logTimeout      = 5 * time.Second       // for the gateway's log to show the last request
 	evidenceTimeout = time.Second           // for the journal to show what is still under way
 )
@@ -40,15 +40,14 @@ type lane struct {
 	upstream   netip.AddrPort
 	backup     string // the second endpoint, in profiles with two servers
 	backupAddr netip.AddrPort
-	domain     string // the upstream's name, in profiles with names
-	resolver   netip.AddrPort
-	tap        string // in a chain: the endpoint that records what passes between the tiers
+	tapControl *control.Client // of the upstream that has the tap
+	tap        string          // in a chain: the endpoint that records what passes between the tiers
 	control    *control.Client
 }
 
 // toGateway is the lane as the gateway's configuration needs it.
 func (l *lane) toGateway() gateway.Lane {
-	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Backup: l.backupAddr, Domain: l.domain, Resolver: l.resolver}
+	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Backup: l.backupAddr}
 }
 
 // endpoints lists the upstream's endpoints of the lane.
@@ -76,6 +75,7 @@ func (c *cell) path(phase string) string { return "/" + c.id + "/" + phase }
 // phases of a cell, as they stand in the URL.
 const (
 	phaseProof   = "proof"
+	phasePrime   = "prime"
 	phaseFault   = "fault"
 	phaseRecover = "recover"
 	phaseEnd     = "end"
@@ -122,7 +122,9 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err != nil {
 		return err
 	}
-	c.settle(ctx)
+	if err := c.meetFirst(ctx, from); err != nil {
+		return err
+	}
 	exchanges, err := c.request(ctx)
 	if err != nil {
 		return err
@@ -141,7 +143,14 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	c.collectLog(ctx, began, from)
+	c.collectLog(ctx, began)
+	if c.tap != "" {
+		tap, tapErr := c.tapped(ctx, from)
+		if tapErr != nil {
+			return tapErr
+		}
+		c.result.Tap = tap
+	}
 	c.fill(exchanges, p)
 	if err != nil {
 		return err
@@ -214,7 +223,7 @@ func (c *cell) begin(ctx context.Context) (uint64, error) {
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
 func (c *cell) inject(ctx context.Context) (uint64, error) {
 	existing := upstream.CloseExisting
-	if c.scenario.Prime {
+	if t := c.scenario.Traffic; c.scenario.Prime || t != nil && t.Inject != nil {
 		existing = upstream.Keep
 	}
 	var from uint64
@@ -235,8 +244,9 @@ func (c *cell) rule() upstream.Rule {
 	if c.scenario.Script != "" {
 		r = upstream.Rule{Script: c.scenario.Script}
 	}
+	r.Times = c.scenario.Times
 	if c.fault.Level == fault.Request && c.scenario.Checks == 0 {
-		r.Match.Path = c.path(phaseFault) + "*"
+		r.Match.Path = c.meeting() + "*"
 	}
 	return r
 }

@@ -1,6 +1,7 @@
 package run
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -26,7 +27,7 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 		if err != nil {
 			return proof{}, "", err
 		}
-		p := newProof(c.fault, c.faulted(events), c.path(phaseFault), wanted, c.scenario.Contact)
+		p := c.newProof(c.faulted(events), wanted, c.scenario.Contact)
 		c.result.Journal = events
 		evidence, missing := p.evidence()
 		wait := time.Until(deadline)
@@ -55,20 +56,20 @@ func (c *cell) faulted(events []upstream.Event) []upstream.Event {
 
 // journal reads all events of the lane's endpoints since from.
 func (c *cell) journal(ctx context.Context, from uint64) ([]upstream.Event, uint64, error) {
-	events, next, err := c.journalOf(ctx, c.endpoint, from)
+	events, next, err := journalOf(ctx, c.control, c.endpoint, from)
 	if err != nil || c.backup == "" {
 		return events, next, err
 	}
-	more, _, err := c.journalOf(ctx, c.backup, from)
+	more, _, err := journalOf(ctx, c.control, c.backup, from)
 	events = append(events, more...)
 	slices.SortFunc(events, func(a, b upstream.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	return events, next, err
 }
 
-func (c *cell) journalOf(ctx context.Context, endpoint string, from uint64) ([]upstream.Event, uint64, error) {
+func journalOf(ctx context.Context, client *control.Client, endpoint string, from uint64) ([]upstream.Event, uint64, error) {
 	var events []upstream.Event
 	for {
-		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Filter: upstream.Filter{Endpoint: endpoint}})
+		page, err := client.Journal(ctx, control.JournalQuery{After: from, Filter: upstream.Filter{Endpoint: endpoint}})
 		if err != nil {
 			return nil, from, fmt.Errorf("read the journal: %w", err)
 		}
@@ -84,11 +85,8 @@ func (c *cell) journalOf(ctx context.Context, endpoint string, from uint64) ([]u
 }
 
 // collectLog takes the gateway's log lines of the cell once the log shows a last, healthy request.
-func (c *cell) collectLog(ctx context.Context, began time.Time, from uint64) {
+func (c *cell) collectLog(ctx context.Context, began time.Time) {
 	c.healthy(ctx, phaseEnd)
-	if c.tap != "" {
-		c.result.Tap = c.tapped(ctx, from)
-	}
 	ctx, cancel := context.WithTimeout(ctx, logTimeout)
 	defer cancel()
 	for _, tier := range c.tiers() {
@@ -97,25 +95,8 @@ func (c *cell) collectLog(ctx context.Context, began time.Time, from uint64) {
 		now := time.Now()
 		lines := texts(book.Lines(c.id, gateway.LaneName(c.index), began, now))
 		c.result.Log = append(c.result.Log, slices.DeleteFunc(lines, c.isOwnNoise)...)
-		own, shared := c.ofDomain(texts(book.Shared(began, now)))
-		c.result.Log = append(c.result.Log, own...)
-		c.result.SharedLog = append(c.result.SharedLog, shared...)
+		c.result.SharedLog = append(c.result.SharedLog, texts(book.Shared(began, now))...)
 	}
-}
-
-// ofDomain takes out the lines that name no request but this lane's upstream, by its own name.
-func (c *cell) ofDomain(lines []string) (own, others []string) {
-	if c.domain == "" {
-		return nil, lines
-	}
-	for _, line := range lines {
-		if strings.Contains(line, c.domain) {
-			own = append(own, line)
-		} else {
-			others = append(others, line)
-		}
-	}
-	return own, others
 }
 
 // tiers lists the gateways that the cell's requests pass, from the upstream's side outwards.
@@ -126,13 +107,19 @@ func (c *cell) tiers() []*gateway.Running {
 	return []*gateway.Running{c.inner, c.gateway}
 }
 
-// tapped reads what passed between the tiers while the fault was in force.
-func (c *cell) tapped(ctx context.Context, from uint64) []upstream.Event {
-	events, _, err := c.journalOf(ctx, c.tap, from)
-	if err != nil {
-		return nil
+// tapped reads what passed between the tiers on the connections that carried the cell's request.
+func (c *cell) tapped(ctx context.Context, from uint64) ([]upstream.Event, error) {
+	if c.tapControl != c.control {
+		from = 0 // another journal, with few events
 	}
-	return slices.DeleteFunc(events, func(e upstream.Event) bool { return e.Seq > c.cleared })
+	events, _, err := journalOf(ctx, c.tapControl, c.tap, from)
+	carried := map[uint64]bool{}
+	for _, e := range events {
+		if e.Kind == upstream.Relayed && e.By == upstream.ByClient && bytes.Contains(e.Sample, []byte(c.path(phaseFault))) {
+			carried[e.Conn] = true
+		}
+	}
+	return slices.DeleteFunc(events, func(e upstream.Event) bool { return !carried[e.Conn] }), err
 }
 
 // isOwnNoise tells the lines of our own healthy requests: they say nothing of the fault.

@@ -15,20 +15,21 @@ type proof struct {
 	fault    *fault.Fault
 	wanted   int // requests, connections or process ends that must have met the fault
 	contact  scenarios.Contact
+	before   bool             // the fault met the request before this one
 	direct   []upstream.Event // the fault took effect on our own request to the upstream
-	requests []upstream.Event // the cell's faulted request, each attempt
+	requests []upstream.Event // the cell's request, each attempt
 	accepts  []upstream.Event // connections that met a fault at accept
 	fired    []upstream.Event // the fault took effect on one of them
 	kernel   []upstream.Event // firewall counters
 	process  []upstream.Event // wait statuses
-	queries  []upstream.Event // the name server was asked and answered wrong
 	failed   []upstream.Event
 }
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
 // between injection and clearing is the cell's; requests carry the cell's id besides.
-func newProof(f *fault.Fault, events []upstream.Event, target string, wanted int, contact scenarios.Contact) proof {
-	p := proof{fault: f, wanted: wanted, contact: contact}
+func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.Contact) proof {
+	f, target := c.fault, c.path(phaseFault)
+	p := proof{fault: f, wanted: wanted, contact: contact, before: c.meeting() != target}
 	for _, e := range events {
 		if e.Target == target+directSuffix+"/" {
 			if e.Kind == upstream.Fired && e.Fault == f.Name {
@@ -46,16 +47,12 @@ func newProof(f *fault.Fault, events []upstream.Event, target string, wanted int
 				p.accepts = append(p.accepts, e)
 			}
 		case upstream.Fired:
-			if e.Fault == f.Name && (f.Level == fault.Accept || strings.HasPrefix(e.Target, target)) {
+			if e.Fault == f.Name && (f.Level == fault.Accept || strings.HasPrefix(e.Target, c.meeting())) {
 				p.fired = append(p.fired, e)
 			}
 		case upstream.KernelSaw:
 			if e.Fault == f.Name {
 				p.kernel = append(p.kernel, e)
-			}
-		case upstream.Queried:
-			if e.Fault == f.Name {
-				p.queries = append(p.queries, e)
 			}
 		case upstream.ProcessEnd, upstream.Stopped:
 			p.process = append(p.process, e)
@@ -78,8 +75,6 @@ func (p proof) evidence() (string, error) {
 		return p.event()
 	case fault.Kernel:
 		return p.counted()
-	case fault.Query:
-		return p.asked()
 	case fault.Exit:
 		return p.waitStatus()
 	}
@@ -102,10 +97,27 @@ func (p proof) event() (string, error) {
 	if len(met) > 1 {
 		more = fmt.Sprintf(", the first of %d", len(met))
 	}
-	if e.Target == "" {
-		return fmt.Sprintf("journal %d: %s took effect on connection %d%s", e.Seq, e.Fault, e.Conn, more), nil
+	text := fmt.Sprintf("journal %d: %s took effect on ", e.Seq, e.Fault)
+	switch {
+	case e.Target == "":
+		text += fmt.Sprintf("connection %d", e.Conn)
+	case p.before:
+		text += fmt.Sprintf("connection %d, kept after its request %d; %s", e.Conn, e.Request, p.next())
+	case e.Request > 1:
+		text += fmt.Sprintf("request %d of connection %d, a reused one", e.Request, e.Conn)
+	default:
+		text += fmt.Sprintf("request %d of connection %d", e.Request, e.Conn)
 	}
-	return fmt.Sprintf("journal %d: %s took effect on request %d of connection %d%s", e.Seq, e.Fault, e.Request, e.Conn, more), nil
+	return text + more, nil
+}
+
+// next tells where the request after the fault arrived.
+func (p proof) next() string {
+	if len(p.requests) == 0 {
+		return "the next request did not arrive"
+	}
+	e := p.requests[0]
+	return fmt.Sprintf("the next request came as request %d of connection %d", e.Request, e.Conn)
 }
 
 // inForce wants our own request to have met the fault, where the gateway's need not.
@@ -131,15 +143,6 @@ func (p proof) counted() (string, error) {
 
 func packets(n uint64) string { return count(int(n), "packet") }
 
-// asked wants the name to have been asked for, and answered wrong.
-func (p proof) asked() (string, error) {
-	if len(p.queries) == 0 {
-		return "", fmt.Errorf("nobody asked the name server while %s was in force", p.fault.Name)
-	}
-	e := p.queries[0]
-	return fmt.Sprintf("journal %d: the name server answered %s %s with %s", e.Seq, e.Type, e.Name, e.Answer), nil
-}
-
 func (p proof) waitStatus() (string, error) {
 	if p.fault.Level == fault.Request && len(p.fired) == 0 || len(p.requests) == 0 {
 		return "", fmt.Errorf("the cell's request never met %s in the serving process", p.fault.Name)
@@ -155,12 +158,24 @@ func (p proof) waitStatus() (string, error) {
 	return "", fmt.Errorf("no wait status of the serving process shows %s", p.fault.Name)
 }
 
-// attempts is how often the gateway went to the upstream: requests that arrived, connections that met the fault before
-// a request, or connection attempts that the kernel counted, whichever saw more.
+// attempts is how often the gateway went to the upstream: at each of the lane's servers, requests that arrived,
+// connections that met the fault before a request, or connection attempts that the kernel counted, whichever saw more.
 func (p proof) attempts() int {
-	n := max(len(p.requests), len(p.accepts))
+	requests, accepts, most := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, e := range p.requests {
+		requests[e.Endpoint]++
+		most[e.Endpoint] = max(most[e.Endpoint], requests[e.Endpoint])
+	}
+	for _, e := range p.accepts {
+		accepts[e.Endpoint]++
+		most[e.Endpoint] = max(most[e.Endpoint], accepts[e.Endpoint])
+	}
 	for _, e := range p.kernel {
-		n = max(n, e.Attempts)
+		most[e.Endpoint] = max(most[e.Endpoint], e.Attempts)
+	}
+	n := 0
+	for _, seen := range most {
+		n += seen
 	}
 	return n
 }

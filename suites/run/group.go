@@ -63,8 +63,6 @@ func (g *group) host(c class) (*upstreamHost, error) {
 		return nil, g.stage.noMem
 	case c.kind == memoryKind:
 		return g.stage.memory, nil
-	case g.def.Embedded && g.def.Profile(c.profile).Chain:
-		return g.stage.local() // a recording tap in a container could not reach this process
 	}
 	return g.stage.plain, nil
 }
@@ -89,7 +87,7 @@ func (g *group) start(ctx context.Context) error {
 	}
 	all := g.all()
 	spec := gateway.Spec{Definition: g.def, Profile: g.profile, Place: g.place(), Engine: g.stage.engine, Network: g.stage.joined,
-		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name], Program: g.stage.opts.Program}
+		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name]}
 	for i, l := range all {
 		l.index = i
 		spec.Lanes = append(spec.Lanes, l.toGateway())
@@ -136,12 +134,16 @@ const innerProfile = "plain"
 
 // openTaps puts a recording tap in front of each lane of the inner gateway and points the outer one's lanes there.
 func (g *group) openTaps(ctx context.Context, lanes []gateway.Lane, all []*lane) error {
-	h, err := g.host(class{profile: g.profile})
-	if err != nil {
-		return err
+	h := g.stage.plain
+	if g.def.Embedded { // a tap in a container could not reach this process
+		var err error
+		if h, err = g.stage.local(); err != nil {
+			return err
+		}
 	}
 	for i, l := range all {
-		l.tap = l.endpoint + "-tap"
+		l.tap, l.tapControl = l.endpoint+"-tap", h.control
+		var err error
 		lanes[i].Upstream, err = h.open(ctx, upstream.EndpointConfig{ID: l.tap, Kind: upstream.Tap, Target: g.inner.LaneAddr(i).String()})
 		if err != nil {
 			return err
@@ -215,10 +217,6 @@ func (g *group) openClass(ctx context.Context, c class, n int) error {
 	}
 	for i := range n {
 		l, err := g.openLane(ctx, h, c, c.id(g.def.Name, i))
-		if errors.Is(err, upstream.ErrUnsupported) {
-			g.lacks[c] = err
-			return nil
-		}
 		if err != nil {
 			return err
 		}
@@ -233,13 +231,7 @@ func (g *group) openLane(ctx context.Context, h *upstreamHost, c class, id strin
 	l := &lane{endpoint: id, profile: c.profile, control: h.control, place: g.place(), needs: needs}
 	config := upstream.EndpointConfig{ID: id, Protocol: upstream.Protocol(needs.Protocol)}
 	var err error
-	if needs.Address == gateway.AddressName {
-		l.domain, l.upstream, err = h.openNamed(ctx, config)
-		l.resolver = h.names
-	} else {
-		l.upstream, err = h.open(ctx, config)
-	}
-	if err != nil {
+	if l.upstream, err = h.open(ctx, config); err != nil {
 		return nil, err
 	}
 	if needs.Servers > 1 {
@@ -360,7 +352,7 @@ func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
 }
 
 func startVerdict(err error) Verdict {
-	if errors.Is(err, gateway.ErrNoImage) || errors.Is(err, gateway.ErrNoBinary) || errors.Is(err, gateway.ErrLacks) || errors.Is(err, upstream.ErrUnsupported) {
+	if errors.Is(err, gateway.ErrNoImage) || errors.Is(err, gateway.ErrNoBinary) || errors.Is(err, gateway.ErrLacks) {
 		return Unsupported
 	}
 	return Error

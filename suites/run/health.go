@@ -37,11 +37,8 @@ func (c *cell) isHealthy(ctx context.Context) error {
 
 // healthy sends one plain request on a connection of its own.
 func (c *cell) healthy(ctx context.Context, phase string) probe.Exchange {
-	return c.healthyWithin(ctx, phase, healthPatience)
-}
-
-func (c *cell) healthyWithin(ctx context.Context, phase string, patience time.Duration) probe.Exchange {
-	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(), probe.Request{Target: c.path(phase)}, probe.Options{Patience: patience})
+	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(),
+		probe.Request{Target: c.path(phase)}, probe.Options{Patience: healthPatience})
 }
 
 // isOurs tells whether an answer is the healthy one of this lane's endpoint.
@@ -70,6 +67,7 @@ func describe(ex probe.Exchange) string {
 // recover times how long healthy requests keep failing after the fault is gone, which a broken configuration never is.
 func (c *cell) recover(ctx context.Context) {
 	if c.needs.Broken {
+		c.result.Lasting = true
 		return
 	}
 	began := time.Now()

@@ -3,6 +3,7 @@ package run
 import (
 	"fmt"
 	"regexp"
+	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
 )
@@ -12,6 +13,10 @@ func judge(r *Result) {
 	s := r.Scenario
 	if pin, ok := s.Known(r.Gateway.Name, r.Gateway.Version); ok {
 		r.Known = &pin
+	}
+	if late := untimely(r); late != "" {
+		r.Verdict, r.Reason = Drifted, late
+		return
 	}
 	for _, e := range s.Standard {
 		if fits(r, e.Want()) {
@@ -24,6 +29,21 @@ func judge(r *Result) {
 		return
 	}
 	r.Verdict, r.Reason = Drifted, drift(r)
+}
+
+// untimely tells of a recovery that is not as known of this product. The standards say nothing about it.
+func untimely(r *Result) string {
+	if r.Known == nil || r.Known.Recovery == nil {
+		return ""
+	}
+	span := r.Known.Recovery
+	switch {
+	case r.Recovery == nil:
+		return fmt.Sprintf("not recovered in %s; known of this version is %s to %s", recoveryTimeout, span.Min, span.Max)
+	case *r.Recovery < span.Min || *r.Recovery > span.Max:
+		return fmt.Sprintf("recovered after %s; known of this version is %s to %s", r.Recovery.Round(time.Millisecond), span.Min, span.Max)
+	}
+	return ""
 }
 
 // fits compares an observation with one expectation.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
@@ -41,15 +42,15 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 		return o
 	}
 	o.Kind = scenarios.Made
-	nonce, from := ex.Header.Get(upstream.NonceField), ex.Header.Get(upstream.EndpointField)
-	switch ours := slices.Contains(c.endpoints(), from); {
-	case from != "" && !ours:
-		o.Kind = scenarios.Foreign
+	nonce := ex.Header.Get(upstream.NonceField)
+	switch ours := slices.Contains(c.endpoints(), ex.Header.Get(upstream.EndpointField)); {
 	case ours && slices.Contains(c.nonces, nonce):
 		o.Kind = scenarios.Stored
+	case ours && (strings.HasSuffix(nonce, upstream.StrayMark) || ex.Excess > 0):
+		o.Kind = scenarios.Stray
 	case ours && p.answered(nonce):
 		o.Kind = scenarios.Passed
-		if c.fault.Incomplete && from == c.endpoint {
+		if c.fault.Incomplete && ex.Header.Get(upstream.EndpointField) == c.endpoint {
 			o.Kind = scenarios.Silent
 		}
 	}
@@ -61,22 +62,26 @@ func (c *cell) later(ex, before probe.Exchange) scenarios.Outcome {
 	healthy := *c
 	healthy.fault = &fault.Fault{}
 	healthy.nonces = append(slices.Clone(c.nonces), before.Header.Get(upstream.NonceField))
-	return healthy.outcome(ex, newProof(c.fault, c.result.Journal, c.path(phaseFault), 1, ""))
+	return healthy.outcome(ex, c.newProof(c.result.Journal, 1, ""))
 }
 
 // maker tells who made an answer. In a chain the tap knows: what the client got is the inner gateway's answer if one of
-// that status passed between the tiers.
+// that status passed between the tiers before the outer one gave up.
 func (c *cell) maker(o scenarios.Outcome) scenarios.By {
 	switch {
-	case o.Kind == scenarios.Passed || o.Kind == scenarios.Stored || o.Kind == scenarios.Foreign:
+	case slices.Contains([]scenarios.Kind{scenarios.Passed, scenarios.Stored, scenarios.Stray}, o.Kind):
 		return scenarios.ByUpstream
 	case o.Kind != scenarios.Made:
 		return ""
 	case c.tap == "":
 		return scenarios.ByGateway
 	}
+	gone := map[uint64]bool{} // connections that the outer gateway has given up
 	for _, e := range c.result.Tap {
-		if e.Kind == upstream.Relayed && e.By == upstream.ByServer && bytes.HasPrefix(e.Sample, fmt.Appendf(nil, "HTTP/1.1 %d ", o.Status)) {
+		if e.Kind == upstream.Closed && e.By == upstream.ByClient {
+			gone[e.Conn] = true
+		}
+		if !gone[e.Conn] && e.Kind == upstream.Relayed && e.By == upstream.ByServer && bytes.HasPrefix(e.Sample, fmt.Appendf(nil, "HTTP/1.1 %d ", o.Status)) {
 			return scenarios.ByGateway
 		}
 	}

@@ -59,6 +59,7 @@ type Result struct {
 	FirstByte time.Duration  `json:"firstByte,omitempty"` // nanoseconds from the dial, as all times here
 	Total     time.Duration  `json:"total,omitempty"`
 	Recovery  *time.Duration `json:"recovery,omitempty"` // from the end of the fault to the first of ten good answers; absent: not recovered
+	Lasting   bool           `json:"lasting,omitempty"`  // the configuration is the fault: there is no recovery to watch
 	Took      time.Duration  `json:"took"`               // the whole cell
 	Exclusive bool           `json:"exclusive,omitempty"`
 

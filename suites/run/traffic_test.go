@@ -129,10 +129,11 @@ func TestTrafficProvesWhatTheFaultNeeds(t *testing.T) {
 		{Seq: 2, Kind: upstream.Fired, Fault: "load.shed", Target: "/gf/fault-2/"}, // the same request again
 		{Seq: 3, Kind: upstream.Fired, Fault: "load.shed", Target: "/other/fault-3/"},
 	}
-	if text, err := newProof(f, events, "/gf/fault", 1, "").evidence(); err != nil || !strings.HasPrefix(text, "journal 1: ") {
+	c := &cell{id: "gf", scenario: &scenarios.Scenario{}, fault: f}
+	if text, err := c.newProof(events, 1, "").evidence(); err != nil || !strings.HasPrefix(text, "journal 1: ") {
 		t.Errorf("%q, %v", text, err)
 	}
-	if _, err := newProof(f, events, "/gf/fault", 2, "").evidence(); err == nil {
+	if _, err := c.newProof(events, 2, "").evidence(); err == nil {
 		t.Error("one request passes for two")
 	}
 }

@@ -29,7 +29,6 @@ const (
 	Event  Evidence = "event"  // a journal event on a connection or request
 	Kernel Evidence = "kernel" // a firewall counter
 	Exit   Evidence = "exit"   // a wait status of the serving process
-	Query  Evidence = "query"  // a question that the name server answered wrong
 	None   Evidence = "none"   // nothing is injected
 )
 
@@ -42,9 +41,6 @@ const (
 	Process  Need = "process"   // an endpoint served by a child process
 	Memory   Need = "memory"    // a memory limit on the upstream's container
 	Shaping  Need = "shaping"   // a kernel that can hold packets back
-	// NameServer: the upstream's own name server. OldAddress: a second address, where the endpoint is said to have been.
-	NameServer Need = "name-server"
-	OldAddress Need = "old-address"
 )
 
 // Arming names what an [Armed] fault does to the endpoint.
@@ -63,19 +59,10 @@ const (
 	HoldPackets Arming = "hold-packets" // firewall: hold back what arrives
 	SlowLink    Arming = "slow-link"    // firewall: hold what leaves to a rate
 	FillBacklog Arming = "fill-backlog" // fill the listener's accept queue
-	// The name server's answers to questions for the endpoint's name.
-	SayNXDomain Arming = "say-nxdomain"
-	SayServFail Arming = "say-servfail"
-	SayRefused  Arming = "say-refused"
-	SayNoData   Arming = "say-nodata"
-	SayNothing  Arming = "say-nothing"
-	SaySplit    Arming = "say-split"
-	SayFlap     Arming = "say-flap"
-	SayOld      Arming = "say-old"
-	SayTaken    Arming = "say-taken" // the old address, where another service listens
 )
 
-// Handler serves one request in the way of a fault that needs logic.
+// Handler serves one request, or meets one connection at [Accept], in the way of a fault that needs logic. It tells the
+// session when the fault takes effect.
 type Handler func(ctx context.Context, s *wire.Session) error
 
 // Fault is one entry of the catalogue.
@@ -85,7 +72,7 @@ type Fault struct {
 	Level    Level    // where it acts
 	Protocol string   // what the endpoint must speak: tls, h2, fcgi ...; empty: any
 	Params   []Param  // what can be tuned
-	Script   string   // the wire script's text, with ${param}; an armed fault may have one for requests that get through
+	Script   string   // the wire script's text, with ${param}; beside Arm or New it answers the requests that get through
 	Arm      Arming   // for armed faults
 	Evidence Evidence // what proves that it fired
 	Needs    []Need   // what it wants from the machine
@@ -96,7 +83,7 @@ type Fault struct {
 	// Requests is the range of requests on a connection that it is about, unless a rule says otherwise: "2-" means reused
 	// connections only. Empty means all.
 	Requests string
-	// New makes the handler of a fault that needs logic and state, once per plan rule.
+	// New makes the handler of a fault that needs logic and state, once per plan rule; at [Armed] it answers requests.
 	New func(Values) Handler
 }
 
@@ -115,17 +102,26 @@ func (f *Fault) Compile(args Args) (wire.Script, Handler, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	var handler Handler
 	if f.New != nil {
-		return nil, f.New(vals), nil
+		handler = f.New(vals)
 	}
 	if f.Script == "" {
-		return nil, nil, nil
+		return nil, handler, nil
 	}
 	sc, err := wire.Parse(vals.expand(f.Script))
 	if err != nil {
 		return nil, nil, fmt.Errorf("fault %s: %w", f.Name, err)
 	}
-	return sc.Firing(), nil, nil
+	if handler == nil && f.Arm == "" {
+		sc = sc.Firing()
+	}
+	return sc, handler, nil
+}
+
+// Answers tells whether a fault that acts on connections, or below, also answers the requests that get through.
+func (f *Fault) Answers() bool {
+	return f.Level == Armed && (f.Script != "" || f.New != nil) || f.Level == Accept && f.Script != "" && f.New != nil
 }
 
 // expand puts the parameters into a script's text and leaves run-time names such as ${sentinel} alone.
@@ -138,7 +134,7 @@ func (v Values) expand(script string) string {
 
 // All lists the catalogue in the order of the layers.
 func All() []*Fault {
-	return slices.Concat(healthy, tcp, head, body, conn, process, load, app, dns)
+	return slices.Concat(healthy, tcp, head, body, conn, process, load, app)
 }
 
 // Find gives the fault of that name; the error names the nearest ones.

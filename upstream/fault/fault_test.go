@@ -26,13 +26,13 @@ func TestCatalogueIsWhole(t *testing.T) {
 			t.Errorf("%s: doc %q and evidence %q must be the end of a sentence and a proof", f.Name, f.Doc, f.Evidence)
 		}
 		acts := 0
-		for _, has := range []bool{f.Script != "" && f.Arm == "", f.Arm != "", f.New != nil} {
+		for _, has := range []bool{f.Script != "", f.Arm != "", f.New != nil} {
 			if has {
 				acts++
 			}
 		}
-		if acts != 1 || (f.Level == fault.Armed) != (f.Arm != "") {
-			t.Errorf("%s: wants exactly one of script, arming and logic", f.Name)
+		if acts != 1 && !f.Answers() || (f.Level == fault.Armed) != (f.Arm != "") {
+			t.Errorf("%s: wants exactly one of script, arming and logic, or answers besides", f.Name)
 		}
 		if _, _, err := f.Compile(nil); err != nil {
 			t.Errorf("%s: %v", f.Name, err)
@@ -50,7 +50,7 @@ func TestCatalogueIsWhole(t *testing.T) {
 					t.Errorf("%s: %v", f.Name, err)
 				}
 			}
-			if f.Script != "" && f.Arm == "" && !strings.Contains(f.Script, "${"+p.Name+"}") {
+			if f.Script != "" && !f.Answers() && !strings.Contains(f.Script, "${"+p.Name+"}") {
 				t.Errorf("%s: its script does not use parameter %s", f.Name, p.Name)
 			}
 		}

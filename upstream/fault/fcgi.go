@@ -21,5 +21,5 @@ close`},
 		Script: "read-request\nfcgi-end OVERLOADED\nclose"},
 	{Name: "fcgi.stderr-only", Doc: "writes to its error stream and ends the request without an answer",
 		Level: Request, Protocol: fastCGI, Evidence: Event,
-		Script: "read-request\nfcgi-stderr \"PHP message: Primary script unknown\"\nfcgi-end REQUEST_COMPLETE\nclose"},
+		Script: "read-request\nfcgi-end REQUEST_COMPLETE \"PHP message: Primary script unknown\"\nclose"},
 }

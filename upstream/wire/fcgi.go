@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Record types and protocol states of FastCGI 1.0 (§8, constants).
@@ -61,23 +62,28 @@ func SendFCGI(verb string, typ uint8, text string) Step {
 // fcgiStates are the names of protocolStatus.
 var fcgiStates = []string{"REQUEST_COMPLETE", "CANT_MPX_CONN", "OVERLOADED", "UNKNOWN_ROLE"}
 
-// EndFCGI ends the request with a protocolStatus.
-func EndFCGI(status uint8) Step {
-	return onStream("fcgi-end "+fcgiStates[status], 3*FCGIHead, func(_ *Session, id uint32) ([]byte, error) {
-		return AppendFCGIEnd(nil, uint16(id), status), nil
+// EndFCGI ends the request with a protocolStatus. Text, if any, goes to the error stream in the same write: HAProxy before
+// 2.6.14 crashes on error records that come alone (its issue 2150), and the gateway shall live on for other cells.
+func EndFCGI(status uint8, text string) Step {
+	line := "fcgi-end " + fcgiStates[status]
+	if text != "" {
+		line += " " + strconv.Quote(text)
+	}
+	return onStream(line, len(text)+4*FCGIHead, func(s *Session, id uint32) ([]byte, error) {
+		return AppendFCGIEnd(AppendFCGI(nil, FCGIStderr, uint16(id), []byte(s.expand(text))), uint16(id), status), nil
 	})
 }
 
 var fcgiVerbs = map[string]verb{
 	"fcgi-stdout": {`fcgi-stdout "text"`, 1, 1, func(a []string) (Step, error) { return SendFCGI("fcgi-stdout", FCGIStdout, a[0]), nil }},
 	"fcgi-stderr": {`fcgi-stderr "text"`, 1, 1, func(a []string) (Step, error) { return SendFCGI("fcgi-stderr", FCGIStderr, a[0]), nil }},
-	"fcgi-end":    {"fcgi-end STATUS", 1, 1, makeFCGIEnd},
+	"fcgi-end":    {`fcgi-end STATUS ["error text"]`, 1, 2, makeFCGIEnd},
 }
 
 func makeFCGIEnd(a []string) (Step, error) {
 	for status, name := range fcgiStates {
 		if a[0] == name {
-			return EndFCGI(uint8(status)), nil
+			return EndFCGI(uint8(status), strings.Join(a[1:], "")), nil
 		}
 	}
 	return nil, fmt.Errorf("%q is no protocolStatus of FastCGI; there are %q", a[0], fcgiStates)

@@ -43,3 +43,16 @@ func peerLeft(c net.Conn) bool {
 	})
 	return left || err != nil
 }
+
+// cork sets TCP_CORK.
+func cork(c *net.TCPConn) error {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	if err := raw.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_CORK, 1) }); err != nil {
+		return err
+	}
+	return set
+}

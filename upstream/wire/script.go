@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,6 +16,13 @@ type Script []Step
 
 // Run runs the steps in order and stops at the first error; [*Ended] tells how the connection ended.
 func (sc Script) Run(ctx context.Context, s *Session) error {
+	if err := sc.run(ctx, s); !errors.Is(err, errServe) {
+		return err
+	}
+	return nil
+}
+
+func (sc Script) run(ctx context.Context, s *Session) error {
 	for _, st := range sc {
 		if err := ctxEnded(ctx); err != nil {
 			return err
@@ -190,6 +198,8 @@ var verbs = join(h2Verbs, fcgiVerbs, map[string]verb{
 	"respond":         {`respond STATUS ["body"]`, 1, 2, makeRespond},
 	"sleep":           {"sleep DURATION", 1, 1, makeSleep},
 	"stall":           {"stall", 0, 0, plain(Stall)},
+	"idle":            {"idle DURATION", 1, 1, makeIdle},
+	"cork":            {"cork", 0, 0, plain(Cork)},
 	"fin":             {"fin", 0, 0, plain(Fin)},
 	"close":           {"close", 0, 0, plain(Close)},
 	"reset":           {"reset", 0, 0, plain(ResetConn)},

@@ -31,7 +31,7 @@ func steps() *rapid.Generator[wire.Step] {
 		return time.Duration(rapid.Int64Range(0, int64(wire.MaxWait)).Draw(t, "wait"))
 	})
 	return rapid.Custom(func(t *rapid.T) wire.Step {
-		switch rapid.IntRange(0, 9).Draw(t, "verb") {
+		switch rapid.IntRange(0, 11).Draw(t, "verb") {
 		case 0:
 			return wire.Send(text.Draw(t, "text"))
 		case 1:
@@ -50,6 +50,10 @@ func steps() *rapid.Generator[wire.Step] {
 			return wire.ReadRequest()
 		case 8:
 			return wire.ResetConn()
+		case 9:
+			return wire.Idle(wait.Draw(t, "idle"))
+		case 10:
+			return wire.Cork()
 		}
 		return wire.Close()
 	})

@@ -104,6 +104,13 @@ func (s *Session) Write(b []byte) error {
 	return s.ended(err)
 }
 
+// Fire says that the fault takes effect now.
+func (s *Session) Fire() {
+	if s.Fired != nil {
+		s.Fired()
+	}
+}
+
 // ended turns a network error into Ended where it tells how the connection ended.
 func (s *Session) ended(err error) error {
 	switch {
@@ -165,23 +172,29 @@ func (s *Session) watchPeer(ctx context.Context, d time.Duration, untilPeer bool
 
 // peekUntil gives the error that ends reading: the peer's close, or the deadline. What the peer sends meanwhile stays in
 // the reader; once that is full, the kernel is asked now and then whether the peer is still there.
-func (s *Session) peekUntil(ctx context.Context, until time.Time) error {
+func (s *Session) peekUntil(ctx context.Context, until time.Time) (err error) {
+	s.readUntil(ctx, until, func() {
+		for err == nil && s.R.Buffered() < s.R.Size() {
+			_, err = s.R.Peek(s.R.Buffered() + 1)
+		}
+		if err == nil {
+			err = s.pollPeer(ctx, until)
+		}
+	})
+	return err
+}
+
+// readUntil runs read under a deadline, none if until is zero, which comes at once when ctx ends.
+func (s *Session) readUntil(ctx context.Context, until time.Time, read func()) {
 	_ = s.Net.SetReadDeadline(until)
 	stop := context.AfterFunc(ctx, func() { _ = s.Net.SetReadDeadline(time.Unix(1, 0)) })
-	defer func() {
-		if stop() {
-			_ = s.Net.SetReadDeadline(time.Time{})
-		}
-		if ctx.Err() != nil { // the deadline that ends the connection must stay
-			_ = s.Net.SetReadDeadline(time.Unix(1, 0))
-		}
-	}()
-	for s.R.Buffered() < s.R.Size() {
-		if _, err := s.R.Peek(s.R.Buffered() + 1); err != nil {
-			return err
-		}
+	read()
+	if stop() {
+		_ = s.Net.SetReadDeadline(time.Time{})
 	}
-	return s.pollPeer(ctx, until)
+	if ctx.Err() != nil { // the deadline that ends the connection must stay
+		_ = s.Net.SetReadDeadline(time.Unix(1, 0))
+	}
 }
 
 // pollInterval is how often a peer is looked at that has sent more than is read ahead.

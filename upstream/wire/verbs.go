@@ -49,9 +49,7 @@ func ReadHead() Step {
 // does more than read.
 func Fire() Step {
 	return step{"fire", 0, func(_ context.Context, s *Session) error {
-		if s.Fired != nil {
-			s.Fired()
-		}
+		s.Fire()
 		return nil
 	}}
 }
@@ -66,7 +64,7 @@ func AwaitData() Step {
 	}}
 }
 
-// Send writes text; ${sentinel}, ${endpoint} and ${nonce} are replaced at run time.
+// Send writes text; ${sentinel}, ${stray}, ${endpoint} and ${nonce} are replaced at run time.
 func Send(text string) Step {
 	return step{"send " + strconv.Quote(text), len(text), func(_ context.Context, s *Session) error {
 		return s.Write([]byte(s.expand(text)))
@@ -198,7 +196,7 @@ func Repeat(n int, body ...Step) Step { return repeat{n, body} }
 
 func (r repeat) Run(ctx context.Context, s *Session) error {
 	for range r.n {
-		if err := r.body.Run(ctx, s); err != nil {
+		if err := r.body.run(ctx, s); err != nil {
 			return err
 		}
 	}

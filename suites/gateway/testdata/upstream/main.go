@@ -1,5 +1,5 @@
 // Command upstream stands in for the chaos upstream in the tests of package gateway: it answers on the control port and
-// on the ports 9001 to 9040 with the number of the port.
+// on the ports 9001 to 9040 with the number of the port, and on /version with the version of HTTP it is asked in.
 package main
 
 import (
@@ -15,6 +15,10 @@ func main() {
 	}
 	handler := func(port int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/version" {
+				fmt.Fprint(w, r.Proto)
+				return
+			}
 			fmt.Fprintf(w, "port %d %s", port, os.Getenv("GATEFAULT_TOKEN"))
 		}
 	}

@@ -1,0 +1,37 @@
+package run
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+func TestEvidenceTellsOfReuse(t *testing.T) {
+	f := &fault.Fault{Name: "conn.race", Level: fault.Request, Evidence: fault.Event}
+	fired := func(target string, request int) upstream.Event {
+		return upstream.Event{Seq: 5, Kind: upstream.Fired, Fault: f.Name, Target: target, Conn: 7, Request: request}
+	}
+	next := upstream.Event{Seq: 9, Kind: upstream.Requested, Target: "/gf/fault/", Conn: 8, Request: 1}
+	for _, c := range []struct {
+		meets  scenarios.Meets
+		events []upstream.Event
+		want   string
+	}{
+		{scenarios.MeetsRequest, []upstream.Event{fired("/gf/fault/", 1)}, "took effect on request 1 of connection 7"},
+		{scenarios.MeetsRequest, []upstream.Event{fired("/gf/fault/", 2)}, "took effect on request 2 of connection 7, a reused one"},
+		{scenarios.MeetsPrime, []upstream.Event{fired("/gf/prime", 2), next},
+			"took effect on connection 7, kept after its request 2; the next request came as request 1 of connection 8"},
+		{scenarios.MeetsPrime, []upstream.Event{fired("/gf/prime", 2)}, "the next request did not arrive"},
+		{scenarios.MeetsPrime, []upstream.Event{fired("/gf/fault/", 2), next}, ""},
+		{scenarios.MeetsRequest, []upstream.Event{fired("/gf/prime", 2), next}, ""},
+	} {
+		cell := &cell{id: "gf", scenario: &scenarios.Scenario{Meets: c.meets}, fault: f}
+		text, err := cell.newProof(c.events, 1, "").evidence()
+		if (err == nil) != (c.want != "") || !strings.HasSuffix(text, c.want) {
+			t.Errorf("%s, %+v: %q, %v, want %q", c.meets, c.events, text, err, c.want)
+		}
+	}
+}
