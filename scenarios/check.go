@@ -190,6 +190,9 @@ func (c *checker) request(s *Scenario) {
 	if s.Checks < 0 || s.Checks > maxChecks {
 		c.fail("checks", "checks is %d; it goes from 1 to %d", s.Checks, maxChecks)
 	}
+	if s.Settle < 0 || s.Settle > maxSettle {
+		c.fail("settle", "settle is %s; it takes at most %s", s.Settle, maxSettle)
+	}
 	if s.Age < 0 || s.Age > maxAge || s.Age > 0 && !s.Warm {
 		c.fail("age", "age is %s; it goes with warm and takes at most %s", s.Age, maxAge)
 	}
@@ -200,6 +203,7 @@ func (c *checker) request(s *Scenario) {
 const (
 	maxChecks = 20
 	maxAge    = 5 * time.Second
+	maxSettle = 10 * time.Second
 )
 
 func (c *checker) duration(path string, d time.Duration) {
@@ -315,7 +319,7 @@ func (c *checker) signs(s *Scenario) {
 }
 
 func evidences() []string {
-	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.None})
+	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.None})
 }
 
 func texts[T ~string](words []T) []string {

@@ -15,6 +15,7 @@ const (
 	Passed      Kind = "passed"       // a whole answer of the upstream, proven by its provenance fields
 	Stored      Kind = "stored"       // a whole answer that the upstream gave to an earlier request
 	Stray       Kind = "stray"        // a whole answer of the upstream that no request asked for, or one with more bytes after it
+	Foreign     Kind = "foreign"      // a whole answer of another endpoint, proven by its provenance fields
 	Truncated   Kind = "truncated"    // cut, and the client can tell: framing or RST (RFC 9112 §8)
 	Silent      Kind = "silent"       // cut, but it looks complete
 	Hang        Kind = "hang"         // no answer, or no end of it, until the client's patience was over
@@ -26,7 +27,7 @@ const (
 
 // Kinds lists the alphabet.
 func Kinds() []Kind {
-	return []Kind{Made, Passed, Stored, Stray, Truncated, Silent, Hang, Closed, Reset, Raw, StreamReset}
+	return []Kind{Made, Passed, Stored, Stray, Foreign, Truncated, Silent, Hang, Closed, Reset, Raw, StreamReset}
 }
 
 // Outcome is what a client saw of one request. The zero value means that nothing was observed; its text is empty.
@@ -94,7 +95,7 @@ func ParseOutcome(text string) (Outcome, error) {
 
 func (o Outcome) check() error {
 	switch o.Kind {
-	case Made, Passed, Stored, Stray, Truncated, Silent:
+	case Made, Passed, Stored, Stray, Foreign, Truncated, Silent:
 		if o.Status == 0 {
 			return fmt.Errorf("outcome %q needs a status; write for example `502 %s`", o, o.Kind)
 		}

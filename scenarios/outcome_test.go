@@ -15,7 +15,7 @@ func outcomes() *rapid.Generator[scenarios.Outcome] {
 		o := scenarios.Outcome{Kind: rapid.SampledFrom(scenarios.Kinds()).Draw(t, "kind")}
 		status := rapid.IntRange(100, 999).Draw(t, "status")
 		switch o.Kind {
-		case scenarios.Made, scenarios.Passed, scenarios.Stored, scenarios.Stray, scenarios.Truncated, scenarios.Silent:
+		case scenarios.Made, scenarios.Passed, scenarios.Stored, scenarios.Stray, scenarios.Foreign, scenarios.Truncated, scenarios.Silent:
 			o.Status = status
 		case scenarios.Hang:
 			o.Status = status * rapid.IntRange(0, 1).Draw(t, "head came")

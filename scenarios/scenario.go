@@ -64,6 +64,7 @@ type Scenario struct {
 	Meets      Meets             `yaml:"meets" json:"meets,omitempty" jsonschema:"which request meets the fault; default: request. With prime it is the one that fills the pool, and the request after it is what is observed"`
 	Request    Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
 	Traffic    *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
+	Settle     time.Duration     `yaml:"settle" json:"settle,omitempty" jsonschema:"how long, at most, healthy requests are sent after the injection until one fails: what the gateway had cached has run out then"`
 	Patience   time.Duration     `yaml:"patience" json:"patience,omitempty" jsonschema:"how long the client waits, at most 60s; default: 8s"`
 	Evidence   string            `yaml:"evidence" json:"evidence,omitempty" jsonschema:"what proves that the fault fired; default: what the fault declares"`
 	Explain    string            `yaml:"explain" json:"explain" jsonschema:"for a learner, at most 120 words"`

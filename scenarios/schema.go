@@ -46,7 +46,7 @@ func SharesSchema() *jsonschema.Schema {
 	}
 }
 
-const outcomePattern = `^([1-9][0-9]{2} (made|passed|stored|stray|truncated|silent|hang)|hang|closed|reset|raw|stream-reset)$`
+const outcomePattern = `^([1-9][0-9]{2} (made|passed|stored|stray|foreign|truncated|silent|hang)|hang|closed|reset|raw|stream-reset)$`
 
 func anys[T ~string](words []T) []any {
 	out := make([]any, len(words))

@@ -13,7 +13,7 @@ const module = "github.com/gatefault/gatefault/"
 
 // layers lists the packages from the bottom up; one may import those of its own line and of the lines above it.
 var layers = [][]string{
-	{"upstream/pki", "upstream/wire", "upstream/process", "upstream/firewall", "upstream/firewall/netns", "docker"},
+	{"upstream/pki", "upstream/wire", "upstream/process", "upstream/firewall", "upstream/firewall/netns", "upstream/dns", "docker"},
 	{"upstream/fault"},
 	{"upstream"},
 	{"upstream/control"},

@@ -75,6 +75,9 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 	case fault.SlowLink:
 		return ep.counting(r.Fault)(fw.ArmRate(at, vals.Int("rate")))
 	}
+	if lie := lies[r.fault.Arm]; lie != nil {
+		return ep.armName(r, lie)
+	}
 	return ep.armFirewall(r.Fault, firewallActions[r.fault.Arm])
 }
 

@@ -46,6 +46,7 @@ type Endpoint struct {
 	id     string
 	addr   netip.AddrPort
 	inBand bool
+	label  string // its name in the zone; empty: none
 	speaks Protocol
 	target string       // of a tap
 	kind   atomic.Value // Kind
@@ -133,6 +134,7 @@ func (ep *Endpoint) Counts() (connections int64, requests uint64) {
 // State is what the control API tells of an endpoint.
 type State struct {
 	EndpointConfig
+	Domain      string `json:"domain,omitempty" jsonschema:"the name that the upstream's name server knows it by"`
 	Plan        Plan   `json:"plan"`
 	Connections int64  `json:"connections"`
 	Requests    uint64 `json:"requests"`
@@ -141,8 +143,10 @@ type State struct {
 // State gives the endpoint's present state; it never waits for a plan change.
 func (ep *Endpoint) State() State {
 	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), Protocol: ep.speaks, Target: ep.target, InBand: ep.inBand}
-	return State{cfg, ep.plan.Load().plan, ep.open.Load(), ep.served.Load()}
+	return State{cfg, ep.Domain(), ep.plan.Load().plan, ep.open.Load(), ep.served.Load()}
 }
+
+var errClosed = errors.New("closed")
 
 // ErrUnsupported says that a fault cannot be done on this machine.
 var ErrUnsupported = errors.New("not supported here")
@@ -160,7 +164,7 @@ func (ep *Endpoint) SetPlan(ctx context.Context, p Plan, existing Existing) erro
 	}
 	defer ep.unlock()
 	if ep.closed {
-		return fmt.Errorf("endpoint %s is closed", ep.id)
+		return fmt.Errorf("endpoint %s is %w", ep.id, errClosed)
 	}
 	if err := ep.able(c); err != nil {
 		return err
@@ -184,6 +188,10 @@ func (ep *Endpoint) able(c *compiled) error {
 			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.shaping())
 		case r.fault.Needing(fault.Process) && ep.Kind() != Process:
 			return fmt.Errorf("%s is %w: endpoint %s is not served by a process of its own (kind: process)", r.fault.Name, ErrUnsupported, ep.id)
+		case r.fault.Needing(fault.NameServer) && ep.up.nsErr != nil:
+			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.nsErr)
+		case r.fault.Needing(fault.OldAddress) && ep.mayHaveOld() != nil:
+			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.mayHaveOld())
 		case r.fault.Needing(fault.Memory) && ep.up.Abilities().Memory != "yes":
 			return fmt.Errorf("%s is %w: %s", r.fault.Name, ErrUnsupported, ep.up.Abilities().Memory)
 		}

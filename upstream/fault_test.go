@@ -82,7 +82,7 @@ func TestEveryFaultOnTheWire(t *testing.T) {
 			}
 		}
 		if !ok {
-			if !elsewhere[f.Name] {
+			if !elsewhere[f.Name] && f.Evidence != fault.Query { // see TestNameServerAnswersAsTheFaultSays
 				t.Errorf("%s has no test", f.Name)
 			}
 			continue

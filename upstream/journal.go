@@ -27,6 +27,7 @@ const (
 	ProcessEnd EventKind = "exit"        // the serving process ended
 	ProcessRun EventKind = "start"       // the serving process started
 	Stopped    EventKind = "stopped"     // the serving process is stopped, as its wait status says
+	Queried    EventKind = "queried"     // the name server was asked; a fault is named if it made the answer wrong
 	Failed     EventKind = "failed"      // a fault could not do what it should
 )
 
@@ -46,8 +47,11 @@ type Event struct {
 	Status   int           `json:"status,omitempty"`
 	Bytes    int64         `json:"bytes,omitempty"`
 	Sample   []byte        `json:"sample,omitempty"` // the first bytes of a run
+	Name     string        `json:"name,omitempty"`   // that was asked for
+	Type     string        `json:"type,omitempty"`   // of the record: A, AAAA
+	Answer   string        `json:"answer,omitempty"` // address, NODATA, NXDOMAIN, SERVFAIL, REFUSED or nothing
 	By       string        `json:"by,omitempty"`     // us or peer
-	How      string        `json:"how,omitempty"`    // fin, rst, aborted, alert, complete, signal name
+	How      string        `json:"how,omitempty"`    // fin, rst, aborted, alert, complete, signal name, udp, tcp
 	Packets  uint64        `json:"packets,omitempty"`
 	Attempts int           `json:"attempts,omitempty"` // distinct source address and port
 	OOM      bool          `json:"oom,omitempty"`      // the kernel's out-of-memory killer did it
@@ -97,15 +101,15 @@ func (j *Journal) Add(e Event) {
 func (j *Journal) count(e *Event) {
 	switch {
 	case e.Fault == "":
-	case e.Kind == Fired, e.Kind == Stopped:
+	case e.Kind == Fired, e.Kind == Stopped, e.Kind == Queried:
 		j.fired[e.Fault]++
 	case e.Kind == KernelSaw:
 		j.fired[e.Fault] += uint64(e.Attempts)
 	}
 }
 
-// Fired tells how often each fault has fired since the upstream started: on a connection, on a request or, as the
-// kernel counted it while an endpoint was armed, on a connection attempt.
+// Fired tells how often each fault has fired since the upstream started: on a connection, on a request, on a
+// question to the name server or, as the kernel counted it while an endpoint was armed, on a connection attempt.
 func (j *Journal) Fired() map[string]uint64 {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -2,11 +2,13 @@ package upstream
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/gatefault/gatefault/upstream/pki"
 	"github.com/gatefault/gatefault/upstream/wire"
@@ -64,13 +66,37 @@ func (s secured) NetConn() net.Conn { return s.tcp }
 // CloseWrite sends close_notify and FIN.
 func (s secured) CloseWrite() error { return errors.Join(s.Conn.CloseWrite(), s.tcp.CloseWrite()) }
 
-// buffered reads what the reader holds before it reads on.
-type buffered struct {
+// underTLS is the connection as crypto/tls sees it: it reads what the reader holds before it reads on.
+type underTLS struct {
 	*net.TCPConn
-	r *bufio.Reader
+	r     *bufio.Reader
+	think time.Duration // pause before each flight of the peer is read
+	last  []byte        // the end of what was read
 }
 
-func (b buffered) Read(p []byte) (int, error) { return b.r.Read(p) }
+func (u *underTLS) Read(p []byte) (int, error) {
+	if u.think > 0 && u.r.Buffered() == 0 {
+		if _, err := u.r.Peek(1); err != nil {
+			return 0, err
+		}
+		time.Sleep(u.think)
+	}
+	n, err := u.r.Read(p)
+	u.last = append(u.last[:0], p[max(0, n-plainAlert):n]...)
+	return n, err
+}
+
+// plainAlert is the size of the record of an alert in the clear.
+const plainAlert = recordHeader + 2
+
+// alert gives the words of an alert in the clear that was read last, or "". OpenSSL sends one so when it refuses a
+// certificate of TLS 1.3, which crypto/tls, that awaits it encrypted, takes for a record with a bad MAC.
+func (u *underTLS) alert() string {
+	if len(u.last) < plainAlert || u.last[0] != recordAlert || u.last[3] != 0 || u.last[4] != 2 {
+		return ""
+	}
+	return tls.AlertError(u.last[recordHeader+1]).Error()
+}
 
 // handshake does a TLS handshake and journals how it ended; presenting is called when the certificate is about to be
 // sent. An error is a [*wire.Ended]: the connection is over.
@@ -88,10 +114,15 @@ func (c *conn) handshake(how wire.TLS, presenting func()) error {
 	if err != nil {
 		return err
 	}
-	over := tls.Server(buffered{c.tcp, c.r}, config)
-	if err := over.HandshakeContext(c.ctx); err != nil {
-		return c.handshakeFailed(how, err)
+	under := &underTLS{TCPConn: c.tcp, r: c.r}
+	if how.Demand == wire.ClientCert {
+		under.think = clientCertTime
 	}
+	over := tls.Server(under, config)
+	if err := over.HandshakeContext(c.ctx); err != nil {
+		return c.handshakeFailed(how, err, cmp.Or(alertOf(err), under.alert()))
+	}
+	under.think = 0
 	c.net = secured{over, c.tcp}
 	c.r = bufio.NewReaderSize(c.net, readBuffer)
 	c.journal(Event{Kind: Handshake, How: handshakeComplete, Detail: fmt.Sprintf("certificate %s, %s", how, tls.VersionName(over.ConnectionState().Version))})
@@ -129,13 +160,18 @@ const (
 	handshakeAlert    = "alert"
 )
 
-// handshakeFailed journals why and by whom a handshake ended, and closes.
-func (c *conn) handshakeFailed(how wire.TLS, err error) error {
+// clientCertTime is what a server takes to look for the client's certificate. In TLS 1.3 a client is done with the
+// handshake before the server has seen that there is none, so its request is under way when the alert comes.
+const clientCertTime = 50 * time.Millisecond
+
+// handshakeFailed journals why and by whom a handshake ended, and closes. alert is the peer's, if it sent one.
+func (c *conn) handshakeFailed(how wire.TLS, err error, alert string) error {
 	e := Event{Kind: Handshake, By: "us", How: handshakeAlert, Detail: fmt.Sprintf("certificate %s: %v", how, err)}
 	end := c.ended(err)
 	switch {
-	case alertOf(err) != "":
-		e.By, e.Detail = "peer", fmt.Sprintf("certificate %s; alert of the peer: %s", how, alertOf(err))
+	case alert != "":
+		end = &wire.Ended{By: "peer", How: wire.FIN}
+		e.By, e.Detail = "peer", fmt.Sprintf("certificate %s; alert of the peer: %s", how, alert)
 	case end.By == "peer", end.How != wire.Aborted, c.ctx.Err() != nil:
 		e.By, e.How = end.By, string(end.How)
 	default:

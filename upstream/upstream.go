@@ -26,6 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatefault/gatefault/upstream/dns"
 	"github.com/gatefault/gatefault/upstream/firewall"
 	"github.com/gatefault/gatefault/upstream/firewall/netns"
 	"github.com/gatefault/gatefault/upstream/pki"
@@ -51,6 +52,9 @@ type Options struct {
 	// OwnNamespace says that this process's network namespace belongs to gatefault alone, so that firewall rules may
 	// be set in it. It is not believed where the namespace is evidently the host's.
 	OwnNamespace bool
+	// NameServer is the IP:port of a name server for the zone [Zone], in which every endpoint has a name; empty: none. When
+	// it cannot be had, [Upstream.Abilities] tells why.
+	NameServer string
 	// Executable is started again to serve process endpoints; default: this program, which must call [ServeChild]
 	// before anything else.
 	Executable string
@@ -66,12 +70,16 @@ type Upstream struct {
 	fw      *firewall.Firewall
 	fwErr   error        // why there is no firewall
 	shaping func() error // why the firewall cannot hold packets back; asked once
+	names   *dns.Server
+	nsErr   error // why there is no name server
 	conns   atomic.Uint64
 	ca      func() (*pki.Authority, error) // makes it when first asked
 	child   *childSide                     // set in a child process that serves an endpoint for its parent
 
 	mu        sync.Mutex // guards what follows
 	endpoints map[string]*Endpoint
+	labels    map[string]*Endpoint // by their names in the zone
+	old       map[netip.Addr]*oldAddress
 	closed    bool
 }
 
@@ -86,12 +94,14 @@ func New(o Options) (*Upstream, error) {
 	if o.Executable == "" {
 		o.Executable, _ = os.Executable()
 	}
-	u := &Upstream{opts: o, log: o.Log, start: time.Now(), endpoints: map[string]*Endpoint{}}
+	u := &Upstream{opts: o, log: o.Log, start: time.Now(), endpoints: map[string]*Endpoint{},
+		labels: map[string]*Endpoint{}, old: map[netip.Addr]*oldAddress{}}
 	u.boot = randomHex(4)
 	u.journal = newJournal(o.JournalSize, u.start)
 	u.ca = sync.OnceValues(func() (*pki.Authority, error) { return pki.New(time.Now()) })
 	u.openFirewall()
 	u.shaping = sync.OnceValue(u.canShape)
+	u.openNameServer()
 	return u, nil
 }
 
@@ -132,16 +142,25 @@ type Abilities struct {
 	Shaping  string `json:"shaping"`  // latency and slow links
 	Process  string `json:"process"`
 	Memory   string `json:"memory"`
+	// NameServer and OldAddress are what faults of name resolution need.
+	NameServer string `json:"nameServer"`
+	OldAddress string `json:"oldAddress"`
 }
 
 // Abilities tells "yes" or the reason for each thing a fault may need.
 func (u *Upstream) Abilities() Abilities {
-	a := Abilities{Firewall: "yes", Shaping: "yes", Process: "yes", Memory: "yes"}
+	a := Abilities{Firewall: "yes", Shaping: "yes", Process: "yes", Memory: "yes", NameServer: "yes", OldAddress: "yes"}
 	if u.fwErr != nil {
 		a.Firewall = u.fwErr.Error()
 	}
 	if err := u.shaping(); err != nil {
 		a.Shaping = err.Error()
+	}
+	if u.nsErr != nil {
+		a.NameServer = u.nsErr.Error()
+	}
+	if err := u.mayAddAddress(); err != nil {
+		a.OldAddress = "on loopback only: " + err.Error()
 	}
 	if u.opts.Executable == "" {
 		a.Process = "the program to start is not known"
@@ -249,6 +268,7 @@ func (u *Upstream) add(ep *Endpoint) error {
 	err := u.room(ep.id)
 	if err == nil {
 		u.endpoints[ep.id] = ep
+		u.christen(ep)
 	}
 	u.mu.Unlock()
 	if err != nil {
@@ -262,6 +282,7 @@ func (u *Upstream) forget(ep *Endpoint) {
 	defer u.mu.Unlock()
 	if u.endpoints[ep.id] == ep {
 		delete(u.endpoints, ep.id)
+		u.unname(ep)
 	}
 }
 
@@ -288,12 +309,15 @@ func (u *Upstream) Endpoints() []*Endpoint {
 func (u *Upstream) Reset(ctx context.Context) error {
 	var errs []error
 	for _, ep := range u.Endpoints() {
-		errs = append(errs, ep.SetPlan(ctx, Plan{}, CloseExisting))
+		// An endpoint that another one's fault had opened is closed by now.
+		if err := ep.SetPlan(ctx, Plan{}, CloseExisting); !errors.Is(err, errClosed) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }
 
-// Close closes all endpoints, ends their processes and removes every firewall rule.
+// Close closes all endpoints and the name server, ends their processes and removes every firewall rule.
 func (u *Upstream) Close() error {
 	u.mu.Lock()
 	u.closed = true
@@ -303,8 +327,12 @@ func (u *Upstream) Close() error {
 		wg.Go(ep.Close)
 	}
 	wg.Wait()
-	if u.fw != nil {
-		return u.fw.Close()
+	var errs []error
+	if u.names != nil {
+		errs = append(errs, u.names.Close())
 	}
-	return nil
+	if u.fw != nil {
+		errs = append(errs, u.fw.Close())
+	}
+	return errors.Join(errs...)
 }

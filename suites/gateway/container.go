@@ -99,7 +99,7 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 	if err != nil {
 		return req, err
 	}
-	env, err := d.environment(view)
+	env, err := spec.environment(view)
 	if err != nil {
 		return req, err
 	}
@@ -113,6 +113,7 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 		req.Files = append(req.Files, testcontainers.ContainerFile{Reader: strings.NewReader(spec.Files[name]), ContainerFilePath: view.File(name), FileMode: 0o644})
 	}
 	spec.Network.attach(&req)
+	spec.resolve(&req)
 	return req, nil
 }
 

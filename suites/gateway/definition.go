@@ -45,6 +45,8 @@ type Definition struct {
 	Ready Readiness `yaml:"ready"`
 	// Lane finds the lane's number in a log line, in the group named `lane`.
 	Lane Regexp `yaml:"lane"`
+	// Resolver says who looks names up in profiles with names.
+	Resolver Resolver `yaml:"resolver"`
 	// Capabilities tell what the product can do beyond plain proxying; see [Capability].
 	Capabilities []Capability `yaml:"capabilities"`
 	// Profiles are the named configurations, each with one sentence that says what it is.
@@ -98,6 +100,13 @@ type VersionProbe struct {
 	// version then reads VERSION+BUILT.
 	Built *VersionProbe `yaml:"built"`
 }
+
+// Resolver says who looks up the upstream's name.
+type Resolver string
+
+// ResolverSystem is the C library, which asks the name servers of /etc/resolv.conf, at port 53. Products without it are told
+// in their configuration whom to ask.
+const ResolverSystem Resolver = "system"
 
 // Readiness is what a lane does when it is ready.
 type Readiness string

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log"
@@ -23,12 +24,29 @@ type transportProfile struct {
 	DisableKeepAlives     bool          `yaml:"disableKeepAlives"`
 	MaxIdleConnsPerHost   int           `yaml:"maxIdleConnsPerHost"`
 	UnencryptedHTTP2      bool          `yaml:"unencryptedHTTP2"` // with prior knowledge, and nothing else
+	// TLSClientConfig, when given, makes the upstream's scheme https.
+	TLSClientConfig     *tlsProfile   `yaml:"tlsClientConfig"`
+	TLSHandshakeTimeout time.Duration `yaml:"tlsHandshakeTimeout"`
+
+	// LookUp dials the upstream by its name, asked of the lane's name server.
+	LookUp bool `yaml:"lookUp"`
+
+	tls *tls.Config // what TLSClientConfig says
 }
 
-func (p transportProfile) transport() *http.Transport {
+func (p transportProfile) transport(lane Lane) *http.Transport {
 	dialer := &net.Dialer{Timeout: p.DialTimeout}
+	dial := dialer.DialContext
+	if p.LookUp {
+		dialer.Resolver = resolverAt(lane.Resolver)
+		dial = func(ctx context.Context, network, _ string) (net.Conn, error) { // the dot ends the name: no search list
+			return dialer.DialContext(ctx, network, net.JoinHostPort(lane.Domain+".", strconv.Itoa(int(lane.Upstream.Port()))))
+		}
+	}
 	t := &http.Transport{
-		DialContext:           dialer.DialContext,
+		TLSClientConfig:       p.tls,
+		TLSHandshakeTimeout:   p.TLSHandshakeTimeout,
+		DialContext:           dial,
 		ResponseHeaderTimeout: p.ResponseHeaderTimeout,
 		DisableKeepAlives:     p.DisableKeepAlives,
 		MaxIdleConnsPerHost:   p.MaxIdleConnsPerHost,
@@ -82,6 +100,9 @@ func (s Spec) transports(v View) (map[string]transportProfile, error) {
 		if err := decode(s.Definition.Config, []byte(text), &profile); err != nil {
 			return nil, err
 		}
+		if profile.tls, err = profile.TLSClientConfig.config(s.Files); err != nil {
+			return nil, &StartError{Gateway: s.Definition.Name, Err: err}
+		}
 		all[name] = profile
 	}
 	return all, nil
@@ -106,10 +127,16 @@ func serveLane(lane Lane, to string, profile transportProfile, logs *LogBook) (*
 	}
 	l := &embeddedLane{
 		addr: listener.Addr().(*net.TCPAddr).AddrPort(), name: LaneName(lane.Index), logs: logs,
-		transport: profile.transport(), done: make(chan struct{}),
+		transport: profile.transport(lane), done: make(chan struct{}),
 	}
 	errorLog := log.New(lineWriter{logs}, l.name+" ", 0)
+	if profile.LookUp {
+		to = net.JoinHostPort(lane.Domain, strconv.Itoa(int(lane.Upstream.Port())))
+	}
 	upstream := &url.URL{Scheme: "http", Host: to}
+	if profile.tls != nil {
+		upstream.Scheme = "https"
+	}
 	l.proxy = &httputil.ReverseProxy{
 		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(upstream) },
 		Transport: l.transport, ErrorLog: errorLog,

@@ -62,6 +62,9 @@ type Spec struct {
 	Binary string
 	// Config, when not empty, is used as it is instead of the profile's template.
 	Config string
+	// Program is a static gatefault program for Linux. A container whose gateway can only look names up by /etc/resolv.conf
+	// is started through it.
+	Program string
 	// Files are written beside the configuration: name to content. Templates find them by {{.File "name"}}.
 	Files map[string]string
 	// Connect and Read, when set, are the timeouts towards the upstream, instead of the profile's.

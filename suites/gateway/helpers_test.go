@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gatefault/gatefault/docker"
+	"github.com/gatefault/gatefault/upstream/pki"
 )
 
 // testTimeout is far more than anything here takes; it turns a hang into a failure.
@@ -111,6 +112,21 @@ func loopbackUpstreams(t *testing.T, count int) []Lane {
 		lanes = append(lanes, Lane{Index: i, Upstream: at, Backup: netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 2}), at.Port()), Domain: "localhost", Resolver: at, Socket: "/tmp/none.sock"})
 	}
 	return lanes
+}
+
+// prepare gives what the profile's configuration wants to find and tells whether an upstream of plain HTTP answers through
+// it; the cells of package run prove the other profiles.
+func prepare(t *testing.T, spec *Spec) (plain bool) {
+	t.Helper()
+	needs := spec.Definition.Profile(spec.Profile)
+	if needs.Protocol == "tls" {
+		authority, err := pki.New(time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec.Files = map[string]string{CAFile: string(authority.PEM())}
+	}
+	return needs.Protocol == "" && !needs.Broken
 }
 
 // countingUpstream counts the connections made to it.

@@ -35,6 +35,9 @@ func FindBinary(d *Definition) (string, error) {
 }
 
 func startLocal(ctx context.Context, spec Spec) (*Running, error) {
+	if spec.usesSystemResolver() {
+		return nil, fmt.Errorf("%s %w on this machine: it looks names up by /etc/resolv.conf, which is everybody's; in a container it has its own", spec.Definition.Title, ErrLacks)
+	}
 	binary, err := localBinary(spec)
 	if err != nil {
 		return nil, err
@@ -128,7 +131,7 @@ func localCommand(spec Spec, binary, scratch string) (*exec.Cmd, error) {
 	if err != nil {
 		return nil, err
 	}
-	env, err := d.environment(view)
+	env, err := spec.environment(view)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 )
 
-// Networks are cut from this private range, 253 addresses each. Docker's own pools hold about 30 networks of /16 or /20,
+// Networks are cut from this private range, 125 addresses for containers each. Docker's own pools hold about 30 networks of /16 or /20,
 // which parallel runs would use up.
 var networkRange = netip.MustParsePrefix("10.83.0.0/16")
 
@@ -67,13 +67,19 @@ func (e *Engine) createNetwork(ctx context.Context, subnet netip.Prefix) (*Netwo
 	n := &Network{Name: uniqueName(), Subnet: subnet, engine: e}
 	made, err := e.docker.NetworkCreate(ctx, n.Name, client.NetworkCreateOptions{
 		Driver: "bridge", Labels: e.labels("network"),
-		IPAM: &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet}}},
+		IPAM: &network.IPAM{Driver: "default", Config: []network.IPAMConfig{{Subnet: subnet, IPRange: containerRange(subnet)}}},
 	})
 	if err != nil {
 		return nil, errors.Join(err, e.undo(ctx, e.removeNetwork, n.Name))
 	}
 	n.id = made.ID
 	return n, nil
+}
+
+// containerRange is the lower half of a subnet. The engine gives containers addresses from it alone: those of the upper half
+// are where endpoints are said to have been (see the upstream's dns faults).
+func containerRange(subnet netip.Prefix) netip.Prefix {
+	return netip.PrefixFrom(subnet.Addr(), subnet.Bits()+1)
 }
 
 // Remove removes the network. Its containers must be gone.

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"text/template"
 	"time"
+
+	"github.com/gatefault/gatefault/upstream/pki"
 )
 
 // The timeouts of the reference profiles. They do not coincide with the second after which a SYN is sent again, so a
@@ -36,6 +38,18 @@ type View struct {
 	// Modules are the folders where loadable modules may lie.
 	Modules []string
 }
+
+// CA is the path of the certificate of the authority that signs the upstream's certificates, see [CAFile].
+func (v View) CA() string { return v.File(CAFile) }
+
+// CA is the path of the certificate of the authority that signs the upstream's certificates, see [CAFile].
+func (l LaneView) CA() string { return l.File(CAFile) }
+
+// ServerName is the host name on the upstream's certificate.
+func (View) ServerName() string { return pki.ServerName }
+
+// ServerName is the host name on the upstream's certificate.
+func (LaneView) ServerName() string { return pki.ServerName }
 
 // File is the path of one of [Spec.Files], beside the configuration.
 func (l LaneView) File(name string) string { return path.Join(l.Scratch, name) }

@@ -95,6 +95,25 @@ func (c *cell) awaitEvent(ctx context.Context, from uint64, patience time.Durati
 	}
 }
 
+// settle sends healthy requests until one fails, or the scenario's time for that is over: then what the gateway had stored
+// from before the fault, such as the upstream's address, is used up.
+func (c *cell) settle(ctx context.Context) {
+	if c.scenario.Settle == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.scenario.Settle)
+	defer cancel()
+	for {
+		sent := time.Now()
+		if c.isOurs(c.healthyWithin(ctx, phaseProof, settlePatience)) != nil || pause(ctx, recoveryPause-time.Since(sent)) != nil {
+			return
+		}
+	}
+}
+
+// settlePatience is longer than the reference connect timeout, so that what a gateway had under way ends with its request.
+const settlePatience = 2 * time.Second
+
 // directSuffix marks the requests that we make to the upstream ourselves.
 const directSuffix = "-direct"
 

@@ -40,6 +40,8 @@ type lane struct {
 	upstream   netip.AddrPort
 	backup     string // the second endpoint, in profiles with two servers
 	backupAddr netip.AddrPort
+	domain     string // the upstream's name, in profiles with names
+	resolver   netip.AddrPort
 	tapControl *control.Client // of the upstream that has the tap
 	tap        string          // in a chain: the endpoint that records what passes between the tiers
 	control    *control.Client
@@ -47,7 +49,7 @@ type lane struct {
 
 // toGateway is the lane as the gateway's configuration needs it.
 func (l *lane) toGateway() gateway.Lane {
-	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Backup: l.backupAddr}
+	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Backup: l.backupAddr, Domain: l.domain, Resolver: l.resolver}
 }
 
 // endpoints lists the upstream's endpoints of the lane.
@@ -125,6 +127,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err := c.meetFirst(ctx, from); err != nil {
 		return err
 	}
+	c.settle(ctx)
 	exchanges, err := c.request(ctx)
 	if err != nil {
 		return err

@@ -95,8 +95,25 @@ func (c *cell) collectLog(ctx context.Context, began time.Time) {
 		now := time.Now()
 		lines := texts(book.Lines(c.id, gateway.LaneName(c.index), began, now))
 		c.result.Log = append(c.result.Log, slices.DeleteFunc(lines, c.isOwnNoise)...)
-		c.result.SharedLog = append(c.result.SharedLog, texts(book.Shared(began, now))...)
+		own, shared := c.ofDomain(texts(book.Shared(began, now)))
+		c.result.Log = append(c.result.Log, own...)
+		c.result.SharedLog = append(c.result.SharedLog, shared...)
 	}
+}
+
+// ofDomain takes out the lines that name no request but this lane's upstream, by its own name.
+func (c *cell) ofDomain(lines []string) (own, others []string) {
+	if c.domain == "" {
+		return nil, lines
+	}
+	for _, line := range lines {
+		if strings.Contains(line, c.domain) {
+			own = append(own, line)
+		} else {
+			others = append(others, line)
+		}
+	}
+	return own, others
 }
 
 // tiers lists the gateways that the cell's requests pass, from the upstream's side outwards.

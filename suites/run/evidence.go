@@ -22,6 +22,7 @@ type proof struct {
 	fired    []upstream.Event // the fault took effect on one of them
 	kernel   []upstream.Event // firewall counters
 	process  []upstream.Event // wait statuses
+	queries  []upstream.Event // the name server was asked and answered wrong
 	failed   []upstream.Event
 }
 
@@ -54,6 +55,10 @@ func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.C
 			if e.Fault == f.Name {
 				p.kernel = append(p.kernel, e)
 			}
+		case upstream.Queried:
+			if e.Fault == f.Name {
+				p.queries = append(p.queries, e)
+			}
 		case upstream.ProcessEnd, upstream.Stopped:
 			p.process = append(p.process, e)
 		case upstream.Failed:
@@ -75,6 +80,8 @@ func (p proof) evidence() (string, error) {
 		return p.event()
 	case fault.Kernel:
 		return p.counted()
+	case fault.Query:
+		return p.asked()
 	case fault.Exit:
 		return p.waitStatus()
 	}
@@ -142,6 +149,15 @@ func (p proof) counted() (string, error) {
 }
 
 func packets(n uint64) string { return count(int(n), "packet") }
+
+// asked wants the name to have been asked for, and answered wrong.
+func (p proof) asked() (string, error) {
+	if len(p.queries) == 0 {
+		return "", fmt.Errorf("nobody asked the name server while %s was in force", p.fault.Name)
+	}
+	e := p.queries[0]
+	return fmt.Sprintf("journal %d: the name server answered %s %s with %s", e.Seq, e.Type, e.Name, e.Answer), nil
+}
 
 func (p proof) waitStatus() (string, error) {
 	if p.fault.Level == fault.Request && len(p.fired) == 0 || len(p.requests) == 0 {

@@ -87,10 +87,13 @@ func (g *group) start(ctx context.Context) error {
 	}
 	all := g.all()
 	spec := gateway.Spec{Definition: g.def, Profile: g.profile, Place: g.place(), Engine: g.stage.engine, Network: g.stage.joined,
-		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name]}
+		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name], Program: g.stage.opts.Program}
 	for i, l := range all {
 		l.index = i
 		spec.Lanes = append(spec.Lanes, l.toGateway())
+	}
+	if err := g.trust(ctx, &spec); err != nil {
+		return err
 	}
 	if err := g.image(ctx, spec); err != nil {
 		return err
@@ -103,6 +106,19 @@ func (g *group) start(ctx context.Context) error {
 	for _, l := range all {
 		l.gateway, l.inner = g.gateway, g.inner
 	}
+	return nil
+}
+
+// trust gives a gateway that speaks TLS to the upstream the certificate of the upstream's authority.
+func (g *group) trust(ctx context.Context, spec *gateway.Spec) error {
+	if !slices.ContainsFunc(g.all(), func(l *lane) bool { return l.needs.Protocol == string(upstream.OverTLS) }) {
+		return nil
+	}
+	ca, err := g.stage.plain.control.CA(ctx)
+	if err != nil {
+		return fmt.Errorf("get the certificate of the upstream's authority: %w", err)
+	}
+	spec.Files = map[string]string{gateway.CAFile: string(ca)}
 	return nil
 }
 
@@ -217,6 +233,10 @@ func (g *group) openClass(ctx context.Context, c class, n int) error {
 	}
 	for i := range n {
 		l, err := g.openLane(ctx, h, c, c.id(g.def.Name, i))
+		if errors.Is(err, upstream.ErrUnsupported) {
+			g.lacks[c] = err
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -231,7 +251,13 @@ func (g *group) openLane(ctx context.Context, h *upstreamHost, c class, id strin
 	l := &lane{endpoint: id, profile: c.profile, control: h.control, place: g.place(), needs: needs}
 	config := upstream.EndpointConfig{ID: id, Protocol: upstream.Protocol(needs.Protocol)}
 	var err error
-	if l.upstream, err = h.open(ctx, config); err != nil {
+	if needs.Address == gateway.AddressName {
+		l.domain, l.upstream, err = h.openNamed(ctx, config)
+		l.resolver = h.names
+	} else {
+		l.upstream, err = h.open(ctx, config)
+	}
+	if err != nil {
 		return nil, err
 	}
 	if needs.Servers > 1 {
@@ -352,7 +378,7 @@ func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
 }
 
 func startVerdict(err error) Verdict {
-	if errors.Is(err, gateway.ErrNoImage) || errors.Is(err, gateway.ErrNoBinary) || errors.Is(err, gateway.ErrLacks) {
+	if errors.Is(err, gateway.ErrNoImage) || errors.Is(err, gateway.ErrNoBinary) || errors.Is(err, gateway.ErrLacks) || errors.Is(err, upstream.ErrUnsupported) {
 		return Unsupported
 	}
 	return Error

@@ -37,8 +37,11 @@ func (c *cell) isHealthy(ctx context.Context) error {
 
 // healthy sends one plain request on a connection of its own.
 func (c *cell) healthy(ctx context.Context, phase string) probe.Exchange {
-	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(),
-		probe.Request{Target: c.path(phase)}, probe.Options{Patience: healthPatience})
+	return c.healthyWithin(ctx, phase, healthPatience)
+}
+
+func (c *cell) healthyWithin(ctx context.Context, phase string, patience time.Duration) probe.Exchange {
+	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(), probe.Request{Target: c.path(phase)}, probe.Options{Patience: patience})
 }
 
 // isOurs tells whether an answer is the healthy one of this lane's endpoint.

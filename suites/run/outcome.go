@@ -42,15 +42,17 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 		return o
 	}
 	o.Kind = scenarios.Made
-	nonce := ex.Header.Get(upstream.NonceField)
-	switch ours := slices.Contains(c.endpoints(), ex.Header.Get(upstream.EndpointField)); {
+	nonce, from := ex.Header.Get(upstream.NonceField), ex.Header.Get(upstream.EndpointField)
+	switch ours := slices.Contains(c.endpoints(), from); {
+	case from != "" && !ours:
+		o.Kind = scenarios.Foreign
 	case ours && slices.Contains(c.nonces, nonce):
 		o.Kind = scenarios.Stored
 	case ours && (strings.HasSuffix(nonce, upstream.StrayMark) || ex.Excess > 0):
 		o.Kind = scenarios.Stray
 	case ours && p.answered(nonce):
 		o.Kind = scenarios.Passed
-		if c.fault.Incomplete && ex.Header.Get(upstream.EndpointField) == c.endpoint {
+		if c.fault.Incomplete && from == c.endpoint {
 			o.Kind = scenarios.Silent
 		}
 	}
@@ -69,7 +71,7 @@ func (c *cell) later(ex, before probe.Exchange) scenarios.Outcome {
 // that status passed between the tiers before the outer one gave up.
 func (c *cell) maker(o scenarios.Outcome) scenarios.By {
 	switch {
-	case slices.Contains([]scenarios.Kind{scenarios.Passed, scenarios.Stored, scenarios.Stray}, o.Kind):
+	case slices.Contains([]scenarios.Kind{scenarios.Passed, scenarios.Stored, scenarios.Stray, scenarios.Foreign}, o.Kind):
 		return scenarios.ByUpstream
 	case o.Kind != scenarios.Made:
 		return ""

@@ -50,10 +50,11 @@ type stage struct {
 // upstreamHost is a running upstream and how to speak to it.
 type upstreamHost struct {
 	control *control.Client
-	addr    netip.Addr // where gateways reach it
-	bind    string     // what its endpoints listen on
-	mu      sync.Mutex // guards port
-	port    uint16     // next one; 0: any
+	addr    netip.Addr     // where gateways reach it
+	bind    string         // what its endpoints listen on
+	names   netip.AddrPort // its name server
+	mu      sync.Mutex     // guards port
+	port    uint16         // next one; 0: any
 }
 
 // newStage starts the upstreams. The caller closes the stage also after an error.
@@ -179,12 +180,12 @@ func (s *stage) startUpstream(ctx context.Context, memory int64) (*upstreamHost,
 	if err != nil {
 		return nil, err
 	}
-	return &upstreamHost{control: client, addr: u.Addr(), bind: "0.0.0.0", port: firstPort}, nil
+	return &upstreamHost{control: client, addr: u.Addr(), bind: "0.0.0.0", names: netip.AddrPortFrom(u.Addr(), namePort), port: firstPort}, nil
 }
 
 // startInProcess runs upstream and control API here, on loopback.
 func (s *stage) startInProcess() (*upstreamHost, error) {
-	up, err := upstream.New(upstream.Options{Log: s.opts.Log, OwnNamespace: s.opts.OwnNamespace, Executable: s.opts.Program})
+	up, err := upstream.New(upstream.Options{Log: s.opts.Log, OwnNamespace: s.opts.OwnNamespace, Executable: s.opts.Program, NameServer: "127.0.0.1:0"})
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +200,7 @@ func (s *stage) startInProcess() (*upstreamHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &upstreamHost{control: client, addr: netip.MustParseAddr("127.0.0.1"), bind: "127.0.0.1"}, nil
+	return &upstreamHost{control: client, addr: netip.MustParseAddr("127.0.0.1"), bind: "127.0.0.1", names: up.NameServer()}, nil
 }
 
 // serve answers control calls until the stage closes.
@@ -242,19 +243,47 @@ func randomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
+// namePort is where the upstream in a container has its name server: some gateways ask at no other.
+const namePort = 53
+
+// openNamed opens an endpoint that is known by its name. It listens on one address only, so that it can be said to have been
+// elsewhere.
+func (h *upstreamHost) openNamed(ctx context.Context, config upstream.EndpointConfig) (string, netip.AddrPort, error) {
+	at, st, err := h.create(ctx, config, h.addr.String())
+	if err == nil && st.Domain == "" {
+		err = fmt.Errorf("endpoint %s has no name: %w", config.ID, h.noNames(ctx))
+	}
+	return st.Domain, at, err
+}
+
+// noNames is the reason why the upstream has no name server.
+func (h *upstreamHost) noNames(ctx context.Context) error {
+	health, err := h.control.Health(ctx)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", upstream.ErrUnsupported, health.Abilities.NameServer)
+}
+
 // open opens an endpoint, wherever config says, and gives the address that gateways are to use.
 func (h *upstreamHost) open(ctx context.Context, config upstream.EndpointConfig) (netip.AddrPort, error) {
+	at, _, err := h.create(ctx, config, h.bind)
+	return at, err
+}
+
+// create opens an endpoint on an address and the next port.
+func (h *upstreamHost) create(ctx context.Context, config upstream.EndpointConfig, bind string) (netip.AddrPort, upstream.State, error) {
 	h.mu.Lock()
 	port := h.port
 	if port > 0 {
 		h.port++
 	}
 	h.mu.Unlock()
-	config.Address = fmt.Sprintf("%s:%d", h.bind, port)
+	config.Address = fmt.Sprintf("%s:%d", bind, port)
 	st, err := h.control.CreateEndpoint(ctx, config)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("open endpoint %s: %w", config.ID, err)
+		return netip.AddrPort{}, st, fmt.Errorf("open endpoint %s: %w", config.ID, err)
 	}
 	at, err := netip.ParseAddrPort(st.Address)
-	return netip.AddrPortFrom(h.addr, at.Port()), err
+	return netip.AddrPortFrom(h.addr, at.Port()), st, err
 }

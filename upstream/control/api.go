@@ -27,11 +27,12 @@ const (
 
 // Health tells that the upstream is up; without a token where one is demanded it tells the status alone.
 type Health struct {
-	Status    string             `json:"status" jsonschema:"always ok"`
-	Version   string             `json:"version,omitempty" jsonschema:"version of gatefault"`
-	Journal   uint64             `json:"journal,omitempty" jsonschema:"newest event of the journal"`
-	Uptime    upstream.Duration  `json:"uptime,omitempty" jsonschema:"time since the upstream started"`
-	Abilities upstream.Abilities `json:"abilities,omitzero" jsonschema:"what this machine can do: yes or the reason why not"`
+	Status     string             `json:"status" jsonschema:"always ok"`
+	Version    string             `json:"version,omitempty" jsonschema:"version of gatefault"`
+	Journal    uint64             `json:"journal,omitempty" jsonschema:"newest event of the journal"`
+	Uptime     upstream.Duration  `json:"uptime,omitempty" jsonschema:"time since the upstream started"`
+	NameServer string             `json:"nameServer,omitempty" jsonschema:"where the upstream's name server listens"`
+	Abilities  upstream.Abilities `json:"abilities,omitzero" jsonschema:"what this machine can do: yes or the reason why not"`
 }
 
 // Fault is an entry of the catalogue as the API tells it.
@@ -40,8 +41,8 @@ type Fault struct {
 	Layer    string         `json:"layer" jsonschema:"the part of the name before the dot"`
 	Doc      string         `json:"doc" jsonschema:"what the upstream does, as the end of a sentence"`
 	Level    fault.Level    `json:"level" jsonschema:"where it acts: armed (the whole endpoint), accept (a new connection) or request"`
-	Evidence fault.Evidence `json:"evidence" jsonschema:"what proves that it fired: event, kernel, exit or none"`
-	Needs    []fault.Need   `json:"needs" jsonschema:"what it wants from the machine: net-admin, process or memory"`
+	Evidence fault.Evidence `json:"evidence" jsonschema:"what proves that it fired: event, kernel, exit, query or none"`
+	Needs    []fault.Need   `json:"needs" jsonschema:"what it wants from the machine: net-admin, process, memory, name-server or old-address"`
 	Params   []fault.Param  `json:"params" jsonschema:"what can be tuned, with defaults and bounds"`
 	Script   string         `json:"script,omitempty" jsonschema:"the wire script it runs, one verb a line"`
 }

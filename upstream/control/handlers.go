@@ -24,6 +24,9 @@ func (a *api) health(_ http.ResponseWriter, r *http.Request, _ none) (Health, er
 	h := Health{Status: "ok"}
 	if a.guard.authorised(r) {
 		h.Version, h.Uptime, h.Abilities = a.version, upstream.Duration(a.up.Now()), a.up.Abilities()
+		if at := a.up.NameServer(); at.IsValid() {
+			h.NameServer = at.String()
+		}
 		h.Journal = a.up.Journal().Last()
 	}
 	return h, nil

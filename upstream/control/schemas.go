@@ -33,8 +33,8 @@ func scalars() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[upstream.Protocol]():  enum(upstream.Protocols()...),
 		reflect.TypeFor[upstream.EventKind](): enum(eventKinds()...),
 		reflect.TypeFor[fault.Level]():        enum(fault.Armed, fault.Accept, fault.Request),
-		reflect.TypeFor[fault.Evidence]():     enum(fault.Event, fault.Kernel, fault.Exit, fault.None),
-		reflect.TypeFor[fault.Need]():         enum(fault.NetAdmin, fault.Shaping, fault.Process, fault.Memory),
+		reflect.TypeFor[fault.Evidence]():     enum(fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.None),
+		reflect.TypeFor[fault.Need]():         enum(fault.NetAdmin, fault.Shaping, fault.Process, fault.Memory, fault.NameServer, fault.OldAddress),
 		reflect.TypeFor[fault.Kind]():         enum(fault.Duration, fault.Int, fault.Word),
 		reflect.TypeFor[[]byte]():             {Type: "string", ContentEncoding: "base64"},
 	}
@@ -56,6 +56,7 @@ func eventKinds() []upstream.EventKind {
 		upstream.ProcessEnd,
 		upstream.ProcessRun,
 		upstream.Stopped,
+		upstream.Queried,
 		upstream.Failed,
 	}
 }

@@ -29,6 +29,7 @@ const (
 	Event  Evidence = "event"  // a journal event on a connection or request
 	Kernel Evidence = "kernel" // a firewall counter
 	Exit   Evidence = "exit"   // a wait status of the serving process
+	Query  Evidence = "query"  // a question that the name server answered wrong
 	None   Evidence = "none"   // nothing is injected
 )
 
@@ -41,6 +42,9 @@ const (
 	Process  Need = "process"   // an endpoint served by a child process
 	Memory   Need = "memory"    // a memory limit on the upstream's container
 	Shaping  Need = "shaping"   // a kernel that can hold packets back
+	// NameServer: the upstream's own name server. OldAddress: a second address, where the endpoint is said to have been.
+	NameServer Need = "name-server"
+	OldAddress Need = "old-address"
 )
 
 // Arming names what an [Armed] fault does to the endpoint.
@@ -59,6 +63,16 @@ const (
 	HoldPackets Arming = "hold-packets" // firewall: hold back what arrives
 	SlowLink    Arming = "slow-link"    // firewall: hold what leaves to a rate
 	FillBacklog Arming = "fill-backlog" // fill the listener's accept queue
+	// The name server's answers to questions for the endpoint's name.
+	SayNXDomain Arming = "say-nxdomain"
+	SayServFail Arming = "say-servfail"
+	SayRefused  Arming = "say-refused"
+	SayNoData   Arming = "say-nodata"
+	SayNothing  Arming = "say-nothing"
+	SaySplit    Arming = "say-split"
+	SayFlap     Arming = "say-flap"
+	SayOld      Arming = "say-old"
+	SayTaken    Arming = "say-taken" // the old address, where another service listens
 )
 
 // Handler serves one request, or meets one connection at [Accept], in the way of a fault that needs logic. It tells the
@@ -134,7 +148,7 @@ func (v Values) expand(script string) string {
 
 // All lists the catalogue in the order of the layers.
 func All() []*Fault {
-	return slices.Concat(healthy, tcp, head, body, conn, process, load, app)
+	return slices.Concat(healthy, tcp, tls, head, body, conn, process, load, app, dns)
 }
 
 // Find gives the fault of that name; the error names the nearest ones.

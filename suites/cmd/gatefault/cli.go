@@ -41,6 +41,8 @@ type grammar struct {
 	Images    imagesCmd    `cmd:"" help:"Get the images of all gateways: pull or build what is missing."`
 	Sweep     sweepCmd     `cmd:"" help:"Remove what killed runs left behind."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
+
+	ResolveBy resolveByCmd `cmd:"" hidden:"" help:"Start a gateway in its container, with a name server of ours."`
 }
 
 // failure is an error with its exit code. Without an error nothing is printed.

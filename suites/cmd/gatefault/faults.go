@@ -120,6 +120,9 @@ func stageOf(f *fault.Fault) []string {
 	if f.Needing(fault.Process) {
 		serve += " --kind process"
 	}
+	if f.Needing(fault.NameServer) {
+		serve += " --dns 127.0.0.1:9553"
+	}
 	switch {
 	case f.Needing(fault.Memory):
 		return []string{"# in a container with a limit, such as docker run --memory 64m:", serve}
@@ -145,6 +148,8 @@ func evidenceText(e fault.Evidence) string {
 		return "the upstream's journal names the connection or request that met it"
 	case fault.Kernel:
 		return "the kernel counted the packets"
+	case fault.Query:
+		return "the upstream's journal has the question that its name server answered wrong"
 	case fault.Exit:
 		return "the wait status of the serving process"
 	}
@@ -159,6 +164,10 @@ func needText(n fault.Need) string {
 		return "an endpoint that is served by a process of its own: gatefault upstream --kind process"
 	case fault.Memory:
 		return "a memory limit on the upstream's container"
+	case fault.NameServer:
+		return "a name server, which the gateway asks: gatefault upstream --dns 127.0.0.1:9553"
+	case fault.OldAddress:
+		return "an endpoint on loopback, or the right to add an address in a network namespace of the upstream's own"
 	}
 	return string(n)
 }

@@ -156,6 +156,7 @@ func eventLine(start time.Time, e upstream.Event) string {
 	add(e.Target != "", "%s %s", e.Method, e.Target)
 	add(e.Fault != "" && e.Kind == upstream.Fired, "%s took effect", e.Fault)
 	add(e.Fault != "" && e.Kind != upstream.Fired, "%s", e.Fault)
+	add(e.Answer != "", "%s %s answered %s", e.Type, e.Name, e.Answer)
 	add(e.Status > 0, "answered %d", e.Status)
 	add(e.Bytes > 0, "%d bytes", e.Bytes)
 	add(e.Packets > 0, "%d packets", e.Packets)

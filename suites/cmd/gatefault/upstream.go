@@ -22,6 +22,7 @@ type upstreamCmd struct {
 	Kind     string   `enum:"http,process" default:"http" help:"Who serves the endpoints: http, or process for a child process that can be killed."`
 	InBand   bool     `help:"Let a request choose its own fault: with the header field 'Gatefault: head.slow;delay=2s' or the query ?gatefault=head.slow;delay=2s."`
 	OwnNetns bool     `from:"GATEFAULT_OWN_NETNS" help:"This process has a network namespace to itself, so firewall rules may be set in it."`
+	DNS      string   `name:"dns" placeholder:"ADDR" from:"GATEFAULT_DNS" help:"Where a name server listens, over UDP and TCP, in whose zone gatefault.test every endpoint has a name, such as 127.0.0.1:9553. Default: none."`
 	Journal  int      `placeholder:"N" default:"65536" help:"How many events the journal keeps. Default: ${default}."`
 	planFlags
 	Fault string   `xor:"plan" help:"Fault to begin with."`
@@ -43,7 +44,7 @@ func (c *upstreamCmd) Run(ctx context.Context, a *app) error {
 	if c.Journal < 1 || c.Journal > maxJournal {
 		return usagef("--journal %d is out of bounds, it goes from 1 to %d", c.Journal, maxJournal)
 	}
-	up, err := upstream.New(upstream.Options{JournalSize: c.Journal, OwnNamespace: c.OwnNetns})
+	up, err := upstream.New(upstream.Options{JournalSize: c.Journal, OwnNamespace: c.OwnNetns, NameServer: c.DNS})
 	if err != nil {
 		return err
 	}
@@ -108,6 +109,9 @@ func (c *upstreamCmd) serve(ctx context.Context, a *app, up *upstream.Upstream, 
 		return mistake(err)
 	}
 	lines := []string{"control API  http://" + asked(c.Control, server.Addr())}
+	if c.DNS != "" {
+		lines = append(lines, "name server  "+c.nameServer(up))
+	}
 	for _, cfg := range configs {
 		line, err := open(ctx, up, cfg, plan)
 		if err != nil {
@@ -117,6 +121,14 @@ func (c *upstreamCmd) serve(ctx context.Context, a *app, up *upstream.Upstream, 
 	}
 	a.printf("%s\n", strings.Join(lines, "\n"))
 	return server.Serve(ctx)
+}
+
+// nameServer tells where the name server is, or why there is none.
+func (c *upstreamCmd) nameServer(up *upstream.Upstream) string {
+	if at := up.NameServer(); at.IsValid() {
+		return asked(c.DNS, at) + "  zone " + upstream.Zone
+	}
+	return "none: " + up.Abilities().NameServer
 }
 
 // asked is the address in the words of the user: 0.0.0.0 stays what it is though the system may call it [::]. Only a port

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os/exec"
 	"runtime"
 )
@@ -26,6 +27,9 @@ func Reexec(ctx context.Context, _ ...string) *exec.Cmd { return Command(ctx, ""
 
 // LoopbackUp fails with [errors.ErrUnsupported].
 func LoopbackUp() error { return unsupported() }
+
+// AddAddress fails with [errors.ErrUnsupported].
+func AddAddress(string, netip.Prefix) (func() error, error) { return nil, unsupported() }
 
 // ID fails with [errors.ErrUnsupported].
 func ID() (string, error) { return "", unsupported() }
