@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -140,6 +141,68 @@ func TestPlainHTTPOnTheTLSPort(t *testing.T) {
 	if e.Status != 400 || e.Target != "/" || e.Detail == "" {
 		t.Errorf("%+v", e)
 	}
+}
+
+// OpenSSL refuses a certificate of TLS 1.3 with an alert in the clear, which crypto/tls cannot read.
+func TestAlertInTheClearIsRead(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{Protocol: upstream.OverTLS})
+	setPlan(t, ep, upstream.Rule{Fault: "tls.expired"})
+	c := dial(t, ep)
+	if _, err := c.Write(clientHello(t, &tls.Config{InsecureSkipVerify: true})); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err != nil { // the server has sent its flight
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, "\x15\x03\x03\x00\x02\x02\x2d"); err != nil {
+		t.Fatal(err)
+	}
+	e := await(t, up, "handshake", kind(upstream.Handshake))
+	if e.By != "peer" || e.How != "alert" || e.Detail != "certificate expired; alert of the peer: tls: expired certificate" {
+		t.Errorf("by %s, %s: %s", e.By, e.How, e.Detail)
+	}
+}
+
+func TestHelloLargerThanTheReadersBuffer(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{Protocol: upstream.OverTLS})
+	config := verifying(t, up)
+	config.NextProtos = []string{"http/1.1"}
+	for i := range 60 {
+		config.NextProtos = append(config.NextProtos, fmt.Sprintf("%0200d", i))
+	}
+	if size := len(clientHello(t, config)); size < 12_000 {
+		t.Fatalf("the hello has %d bytes only", size)
+	}
+	if err := exchange(t, ep, config, 5*time.Second); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNoTLSAfterAHandshakeByte(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{Protocol: upstream.OverTLS})
+	if got, _ := talk(t, ep, "\x16\x03\x01\x00\x04GET "); got != "" {
+		t.Errorf("got %q", got)
+	}
+	await(t, up, "close", kind(upstream.Closed))
+}
+
+// clientHello gives the first flight of a client.
+func clientHello(t *testing.T, config *tls.Config) []byte {
+	t.Helper()
+	config = config.Clone()
+	config.ServerName = pki.ServerName
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	go func() {
+		_ = tls.Client(theirs, config).Handshake() // ends with the pipe
+		_ = theirs.Close()
+	}()
+	b := make([]byte, 1<<15)
+	n, err := ours.Read(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b[:n]
 }
 
 // A request fault acts inside of TLS, and a reset reaches the wire.

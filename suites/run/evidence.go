@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/gatefault/gatefault/scenarios"
@@ -24,6 +25,7 @@ type proof struct {
 	process  []upstream.Event // wait statuses
 	queries  []upstream.Event // the name server was asked and answered wrong
 	failed   []upstream.Event
+	shaken   []upstream.Event // ends of TLS handshakes
 }
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
@@ -63,6 +65,8 @@ func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.C
 			p.process = append(p.process, e)
 		case upstream.Failed:
 			p.failed = append(p.failed, e)
+		case upstream.Handshake:
+			p.shaken = append(p.shaken, e)
 		}
 	}
 	return p
@@ -115,7 +119,16 @@ func (p proof) event() (string, error) {
 	default:
 		text += fmt.Sprintf("request %d of connection %d", e.Request, e.Conn)
 	}
-	return text + more, nil
+	return text + more + p.handshake(e.Conn), nil
+}
+
+// handshake tells how the TLS handshake of a connection ended, if there was one.
+func (p proof) handshake(conn uint64) string {
+	i := slices.IndexFunc(p.shaken, func(e upstream.Event) bool { return e.Conn == conn })
+	if i < 0 {
+		return ""
+	}
+	return fmt.Sprintf("; handshake %s: %s", p.shaken[i].How, p.shaken[i].Detail)
 }
 
 // next tells where the request after the fault arrived.

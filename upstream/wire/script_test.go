@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/gatefault/gatefault/upstream/pki"
 	"github.com/gatefault/gatefault/upstream/wire"
 )
 
@@ -31,7 +32,7 @@ func steps() *rapid.Generator[wire.Step] {
 		return time.Duration(rapid.Int64Range(0, int64(wire.MaxWait)).Draw(t, "wait"))
 	})
 	return rapid.Custom(func(t *rapid.T) wire.Step {
-		switch rapid.IntRange(0, 11).Draw(t, "verb") {
+		switch rapid.IntRange(0, 13).Draw(t, "verb") {
 		case 0:
 			return wire.Send(text.Draw(t, "text"))
 		case 1:
@@ -54,6 +55,11 @@ func steps() *rapid.Generator[wire.Step] {
 			return wire.Idle(wait.Draw(t, "idle"))
 		case 10:
 			return wire.Cork()
+		case 11:
+			return wire.Handshake(wire.TLS{Certificate: rapid.SampledFrom(pki.Kinds()).Draw(t, "certificate"),
+				Demand: rapid.SampledFrom([]wire.Demand{wire.NoDemand, wire.ClientCert, wire.OldVersion}).Draw(t, "demand")})
+		case 12:
+			return wire.Alert(rapid.Uint8().Draw(t, "alert"))
 		}
 		return wire.Close()
 	})
@@ -71,6 +77,10 @@ func TestSyntaxErrorsNameLineAndReason(t *testing.T) {
 		"respond 99":                   "not a final status",
 		"repeat 2\nclose":              "repeat without its end",
 		"end":                          "no verb is called end",
+		"handshake":                    "use: handshake CERTIFICATE [client-cert|old-version]",
+		"handshake bad":                `"bad" is no certificate; there are good, expired`,
+		"handshake good client":        `"client" is no demand; there are client-cert, old-version`,
+		"alert 256":                    "not the number of a TLS alert, 0 to 255",
 		"repeat 100000\nfill 1\nend":   "",
 		"repeat 1000\nfill 99999\nend": "would send more than",
 		"repeat 100000\nrespond 200 \"" + strings.Repeat("x", 1000) + "\"\nend": "would send more than",
