@@ -95,6 +95,8 @@ func TestLoadSaysWhatIsWrongAndWhere(t *testing.T) {
 		{"evidence: event", "evidence: event\nrequest: {headers: {\"A B\": x}}", `my.own.yaml:7: header "A B"`},
 		{"evidence: event", "evidence: event\nrequest: {bodySize: 4194305}", `my.own.yaml:7: bodySize is 4194305; it must be from 0 to 4194304 bytes`},
 		{"evidence: event", "evidence: event\nrequest: {bodySize: 1, body: x}", `my.own.yaml:7: bodySize takes the place of body`},
+		{"evidence: event", "evidence: event\nmeets: prime", `my.own.yaml:7: meets: prime takes prime: true`},
+		{"evidence: event", "evidence: event\nmeets: both", `my.own.yaml:7: meets is "both"; it must be one of request, prime`},
 		{"fault: head.slow\nparams: {delay: 5s}", "fault: process.oom", `process.oom needs another endpoint than "http"; write endpoint: memory`},
 		{minimal, "", `my.own.yaml:1: the file holds no scenario; write one`},
 		{"id: my.own", "id: my.own\n---\nid: other", `my.own.yaml:1: the file holds more than one document; write one scenario a file`},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
@@ -66,7 +67,10 @@ func (c *cell) meetFirst(ctx context.Context, from uint64) error {
 	if err := c.isOurs(c.healthy(ctx, phasePrime)); err != nil {
 		return notInjected{fmt.Errorf("the priming request, on which the fault is no harm: %w", err)}
 	}
-	fired, err := c.awaitEvent(ctx, from, meetTimeout, func(e upstream.Event) bool { return e.Kind == upstream.Fired })
+	fired, err := c.awaitEvent(ctx, from, meetTimeout, c.firedOrClosed())
+	if err == nil && fired.Kind == upstream.Closed {
+		err = errors.New("the gateway did not keep its connection")
+	}
 	if err != nil {
 		return notInjected{fmt.Errorf("%s did not take effect after the priming request: %w", c.fault.Name, err)}
 	}
@@ -75,6 +79,17 @@ func (c *cell) meetFirst(ctx context.Context, from uint64) error {
 		return nil
 	}
 	return err
+}
+
+// firedOrClosed fits the fault's effect, or the end of the connection of the request that should have met it.
+func (c *cell) firedOrClosed() func(upstream.Event) bool {
+	var conn uint64
+	return func(e upstream.Event) bool {
+		if e.Kind == upstream.Requested && strings.HasPrefix(e.Target, c.meeting()) {
+			conn = e.Conn
+		}
+		return e.Kind == upstream.Fired || e.Kind == upstream.Closed && e.Conn == conn
+	}
 }
 
 var errNoEvent = errors.New("no such event came")

@@ -108,6 +108,9 @@ func (p proof) event() (string, error) {
 	if len(met) > 1 {
 		more = fmt.Sprintf(", the first of %d", len(met))
 	}
+	if p.before && e.Request < 2 {
+		return "", fmt.Errorf("the priming request came on a fresh connection: the gateway does not keep connections")
+	}
 	text := fmt.Sprintf("journal %d: %s took effect on ", e.Seq, e.Fault)
 	switch {
 	case e.Target == "":

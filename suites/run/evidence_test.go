@@ -25,6 +25,7 @@ func TestEvidenceTellsOfReuse(t *testing.T) {
 		{scenarios.MeetsPrime, []upstream.Event{fired("/gf/prime", 2), next},
 			"took effect on connection 7, kept after its request 2; the next request came as request 1 of connection 8"},
 		{scenarios.MeetsPrime, []upstream.Event{fired("/gf/prime", 2)}, "the next request did not arrive"},
+		{scenarios.MeetsPrime, []upstream.Event{fired("/gf/prime", 1), next}, ""},
 		{scenarios.MeetsPrime, []upstream.Event{fired("/gf/fault/", 2), next}, ""},
 		{scenarios.MeetsRequest, []upstream.Event{fired("/gf/prime", 2), next}, ""},
 	} {
