@@ -31,8 +31,8 @@ respond 200 "ok\n"
 idle ${idle}
 send "HTTP/1.1 200 OK\r\n${stray}Content-Length: 14\r\n\r\nsomebody elses"
 fire`},
-	{Name: "conn.two-answers-race", Doc: "sends an answer that nobody asked for just as a request arrives on a reused connection, and the right one after it",
+	{Name: "conn.two-answers-race",
+		Doc:   "sends an answer that nobody asked for just as a request arrives on a reused connection, and the right one after it in the same packet",
 		Level: Request, Evidence: Event, Requests: "2-", Script: `read-request
-send "HTTP/1.1 200 OK\r\n${stray}Content-Length: 14\r\n\r\nsomebody elses"
-respond 200 "ok\n"`},
+send "HTTP/1.1 200 OK\r\n${stray}Content-Length: 14\r\n\r\nsomebody elsesHTTP/1.1 200 OK\r\n${sentinel}Content-Length: 3\r\n\r\nok\n"`},
 }
