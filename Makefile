@@ -1,7 +1,7 @@
 # Every target does its own set-up. The program is static, because it is also what runs in the upstream's container.
 export CGO_ENABLED := 0
 GATEFAULT := bin/gatefault
-SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh') go.mod go.sum
+SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php') go.mod go.sum
 # Packages whose tests start gateways; they have the machine to themselves, one after the other.
 HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/cmd/... ./suites
 LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/probe/... ./suites/report/...

@@ -1,4 +1,4 @@
-// Package docker holds the gateways as data: one folder a gateway, with its gateway.yaml and one template a profile,
+// Package docker holds the gateways as data: one folder a gateway, with its gateway.yaml and one template a profile, the backends,
 // and what is needed to make images: the upstream's Dockerfile and the builder of images from Debian packages.
 package docker
 
@@ -6,5 +6,5 @@ import "embed"
 
 // Files is everything in this folder that a gatefault binary needs at run time.
 //
-//go:embed profiles.yaml */gateway.yaml */*.tmpl upstream/Dockerfile debian-image.sh
+//go:embed profiles.yaml */gateway.yaml */backend.yaml */*.tmpl */*.php upstream/Dockerfile debian-image.sh
 var Files embed.FS

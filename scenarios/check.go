@@ -149,6 +149,12 @@ func (c *checker) fault(s *Scenario) {
 		c.fail("evidence", "evidence is %q but %s proves itself by %s; write evidence: %[3]s", s.Evidence, f.Name, f.Evidence)
 	}
 	c.endpoint(s, f)
+	if f.Needing(fault.Backend) && s.Pool == "" {
+		c.fail("pool", "%s happens in a pool of a backend; write pool: and a profile that has a backend", f.Name)
+	}
+	if f.Service != "" && s.Occupy == nil {
+		c.fail("occupy", "%s needs requests that wait for the service; write occupy: {requests: N, path: /...}", f.Name)
+	}
 }
 
 func (c *checker) endpoint(s *Scenario, f *fault.Fault) {
@@ -187,6 +193,9 @@ func (c *checker) request(s *Scenario) {
 		c.fail("request.bodySize", "bodySize takes the place of body; leave one of them out")
 	}
 	c.duration("patience", s.Patience)
+	if o := s.Occupy; o != nil && (o.Requests < 1 || o.Requests > 100 || !strings.HasPrefix(o.Path, "/")) {
+		c.fail("occupy", "occupy needs 1 to 100 requests and a path that starts with /")
+	}
 	if s.Checks < 0 || s.Checks > maxChecks {
 		c.fail("checks", "checks is %d; it goes from 1 to %d", s.Checks, maxChecks)
 	}
@@ -319,7 +328,7 @@ func (c *checker) signs(s *Scenario) {
 }
 
 func evidences() []string {
-	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.None})
+	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.Log, fault.None})
 }
 
 func texts[T ~string](words []T) []string {

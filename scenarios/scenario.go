@@ -62,6 +62,8 @@ type Scenario struct {
 	Again      bool              `yaml:"again" json:"again,omitempty" jsonschema:"the same request is made once more after the fault"`
 	Prime      bool              `yaml:"prime" json:"prime,omitempty" jsonschema:"one healthy request fills the gateway's connection pool first"`
 	Meets      Meets             `yaml:"meets" json:"meets,omitempty" jsonschema:"which request meets the fault; default: request. With prime it is the one that fills the pool, and the request after it is what is observed"`
+	Pool       string            `yaml:"pool" json:"pool,omitempty" jsonschema:"in profiles with a backend: the pool that serves the request"`
+	Occupy     *Occupy           `yaml:"occupy" json:"occupy,omitempty" jsonschema:"requests of other clients that have met the fault before this one is sent"`
 	Request    Request           `yaml:"request" json:"request,omitzero" jsonschema:"what the client asks; default: GET /"`
 	Traffic    *Traffic          `yaml:"traffic" json:"traffic,omitempty" jsonschema:"many requests instead of one"`
 	Settle     time.Duration     `yaml:"settle" json:"settle,omitempty" jsonschema:"how long, at most, healthy requests are sent after the injection until one fails: what the gateway had cached has run out then"`
@@ -123,6 +125,12 @@ func (r Request) Content() []byte {
 		return []byte(r.Body)
 	}
 	return nil
+}
+
+// Occupy are requests of other clients that are under way while the cell's own is made.
+type Occupy struct {
+	Requests int    `yaml:"requests" json:"requests" jsonschema:"1 to 100"`
+	Path     string `yaml:"path" json:"path" jsonschema:"path and query"`
 }
 
 // Expectation is one outcome that the standards permit or, with traffic, the shares of several.

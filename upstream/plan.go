@@ -199,6 +199,8 @@ func (r *rule) check() error {
 		if !r.Match.onlyConnection() || r.Match.Connection != "" || r.After != 0 || r.Times != 0 || r.Probability != 0 {
 			return fmt.Errorf("%s arms the whole endpoint: match, after, times and probability do not apply", r.Fault)
 		}
+	case fault.Beyond:
+		return fmt.Errorf("%s is nothing that an endpoint does: %w: run the scenarios that use it", r.Fault, ErrUnsupported)
 	case fault.Accept:
 		if !r.Match.onlyConnection() {
 			return fmt.Errorf("%s acts before a request is read: only match.connection applies", r.Fault)

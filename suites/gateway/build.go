@@ -1,14 +1,18 @@
 package gateway
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -32,7 +36,7 @@ func (e *Engine) Build(ctx context.Context, d *Definition, suite string) (Image,
 	if err := e.build(ctx, d, suite); err != nil {
 		return Image{}, fmt.Errorf("build %s from Debian packages of %s: %w", d.Name, suite, err)
 	}
-	return e.local(debianTag(d, suite))(ctx)
+	return e.built(d, suite)(ctx)
 }
 
 // build runs once for a tag, however many ask for it at the same time.
@@ -54,11 +58,54 @@ func (e *Engine) buildOnce(ctx context.Context, d *Definition, suite string) (er
 	if err := unpackDebian(ctx, scratch, archive, suite, d.Debian.Packages); err != nil {
 		return err
 	}
+	binary, err := findProgram(archive, d.Debian.Binary)
+	if err != nil {
+		return err
+	}
+	recipe, err := d.recipe()
+	if err != nil {
+		return err
+	}
 	return e.importArchive(ctx, archive, debianTag(d, suite), []string{
 		"LABEL " + labelProject + "=image",
-		"LABEL " + labelBinary + "=" + d.Debian.Binary,
+		"LABEL " + labelBinary + "=" + binary,
+		"LABEL " + labelRecipe + "=" + recipe,
 		"ENV PATH=/usr/sbin:/usr/bin",
 	})
+}
+
+// recipe tells an image of today's packages and builder from one of earlier ones, whose tag is the same.
+func (d *Definition) recipe() (string, error) {
+	script, err := docker.Files.ReadFile(buildScript)
+	if err != nil {
+		return "", fmt.Errorf("read the image builder: %w", err)
+	}
+	sum := sha256.New()
+	sum.Write(script)
+	fmt.Fprintf(sum, "%q %q", d.Debian.Packages, d.Debian.Binary)
+	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
+}
+
+// findProgram finds in an archive the name of the program that a pattern means.
+func findProgram(archive, pattern string) (string, error) {
+	in, err := os.Open(archive)
+	if err != nil {
+		return "", fmt.Errorf("open the archive: %w", err)
+	}
+	defer in.Close()
+	for reader := tar.NewReader(in); ; {
+		header, err := reader.Next()
+		if errors.Is(err, io.EOF) {
+			return "", fmt.Errorf("the packages have no program %s", pattern)
+		}
+		if err != nil {
+			return "", fmt.Errorf("read the archive: %w", err)
+		}
+		folder, name := path.Split(path.Clean(header.Name))
+		if fits, _ := path.Match(pattern, name); fits && strings.HasSuffix(folder, "bin/") {
+			return name, nil
+		}
+	}
 }
 
 // unpackDebian runs the image builder; it writes the archive of the image's root file system.

@@ -26,7 +26,7 @@ const containerScratch = "/tmp"
 const stopTimeout = 10 * time.Second
 
 func startContainer(ctx context.Context, spec Spec) (*Running, error) {
-	image, err := spec.Engine.Image(ctx, spec.Definition, spec.Image)
+	image, err := spec.FindImage(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -174,14 +174,12 @@ func (e *Engine) run(ctx context.Context, req testcontainers.ContainerRequest, l
 		return nil, err
 	}
 	b := &box{engine: e, id: id, exited: make(chan struct{})}
-	if err == nil {
+	if err == nil && len(req.Networks) > 0 { // one beside another container has that one's address
 		err = b.locate(ctx, req.Networks[0])
 	}
 	var stream io.ReadCloser
 	if err == nil {
-		// The log outlives the context of the start: it ends with the container.
-		stream, err = e.docker.ContainerLogs(context.WithoutCancel(ctx), id,
-			client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
+		stream, err = e.stream(ctx, id, time.Time{})
 	}
 	if err != nil {
 		close(b.exited)

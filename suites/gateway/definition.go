@@ -56,6 +56,7 @@ type Definition struct {
 	// Requires says which versions of the product a profile needs.
 	Requires map[string]VersionRange `yaml:"requires"`
 
+	variant   string // the profile whose further packages its images have, or empty
 	templates map[string]*template.Template
 	shared    map[string]*Profile // the table of profiles; nil: none
 }
@@ -85,8 +86,11 @@ type Debian struct {
 	Suite string `yaml:"suite"`
 	// Packages are installed with all that they depend on, recommendations left out.
 	Packages []string `yaml:"packages"`
-	// Binary is the program's name in Debian.
+	// Binary is the program's name in Debian, or a pattern (path.Match) of it where the name has the version in it.
 	Binary string `yaml:"binary"`
+	// Profiles are the packages that a profile needs besides. Such a profile has an image of its own, made of Debian
+	// packages alone: official images do not have them.
+	Profiles map[string][]string `yaml:"profiles"`
 }
 
 // VersionProbe tells how a product prints its own version.

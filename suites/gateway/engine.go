@@ -21,6 +21,7 @@ const (
 	labelProject = "gatefault"       // what it is: gateway, upstream, network
 	labelOwner   = "gatefault.owner" // the process that made it
 	labelBinary  = "gatefault.binary"
+	labelRecipe  = "gatefault.recipe" // of an image built from Debian packages: what it was built of
 )
 
 // connectTimeout bounds how long an engine may take to answer at all.

@@ -187,6 +187,10 @@ func (s Spec) validate() error {
 			return fmt.Errorf("gateway %s %w: it has no profile %q, only %s", d.Name, ErrLacks, profile, strings.Join(d.ProfileNames(), ", "))
 		}
 	}
+	if extra := d.Debian.Profiles[s.Profile]; len(extra) > 0 && s.Place == PlaceLocal {
+		return fmt.Errorf("%s %w from an installed program: %s needs Debian's %s, which gatefault uses in a container",
+			d.Title, ErrLacks, s.Profile, strings.Join(extra, ", "))
+	}
 	for name := range s.Files {
 		if name != path.Base(name) || name == d.Config {
 			return fmt.Errorf("start %s: %q is no name for a file beside the configuration", d.Name, name)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,7 @@ type Image struct {
 	ID string
 
 	binary string // the program's name, when the image's label tells
+	recipe string // what it was built of, when we built it
 }
 
 // String is the tag and the shortened id.
@@ -120,7 +122,7 @@ func (e *Engine) ladder(d *Definition, override string) []rung {
 		steps = append(steps, e.local(ref))
 	}
 	if len(d.Debian.Packages) > 0 {
-		steps = append(steps, e.local(debianTag(d, d.Debian.Suite)))
+		steps = append(steps, e.built(d, d.Debian.Suite))
 	}
 	for _, ref := range d.Images {
 		steps = append(steps, e.pulled(d, ref))
@@ -136,9 +138,24 @@ func (e *Engine) local(ref string) rung {
 		}
 		image := Image{Ref: ref, ID: found.ID}
 		if found.Config != nil {
-			image.binary = found.Config.Labels[labelBinary]
+			image.binary, image.recipe = found.Config.Labels[labelBinary], found.Config.Labels[labelRecipe]
 		}
 		return image, nil
+	}
+}
+
+// built finds the image of an earlier build. One of other packages is none: it is built again.
+func (e *Engine) built(d *Definition, suite string) rung {
+	return func(ctx context.Context) (Image, error) {
+		image, err := e.local(debianTag(d, suite))(ctx)
+		if err != nil {
+			return Image{}, err
+		}
+		recipe, err := d.recipe()
+		if err == nil && image.recipe != recipe {
+			err = fmt.Errorf("local tag %s was built of other packages", image.Ref)
+		}
+		return image, err
 	}
 }
 
@@ -179,16 +196,44 @@ func (e *Engine) orBuilt(d *Definition, suite string) rung {
 		if len(d.Debian.Packages) == 0 {
 			return Image{}, fmt.Errorf("build from Debian packages: %s names no packages", d.Name)
 		}
-		tag := debianTag(d, suite)
-		if image, err := e.local(tag)(ctx); err == nil {
+		if image, err := e.built(d, suite)(ctx); err == nil {
 			return image, nil
 		}
 		if err := e.build(ctx, d, suite); err != nil {
 			return Image{}, fmt.Errorf("build from Debian packages of %s: %w", suite, err)
 		}
-		return e.local(tag)(ctx)
+		return e.built(d, suite)(ctx)
 	}
 }
 
 // debianTag is the tag of an image built from Debian packages.
-func debianTag(d *Definition, suite string) string { return "gatefault/" + d.Name + ":" + suite }
+func debianTag(d *Definition, suite string) string {
+	tag := "gatefault/" + d.Name + ":" + suite
+	if d.variant != "" {
+		tag += "-" + d.variant
+	}
+	return tag
+}
+
+// FindImage finds the image that the spec's profile needs; see [Engine.Image]. The error may wrap [ErrLacks]: a profile that
+// needs further packages has an image of its own.
+func (s Spec) FindImage(ctx context.Context) (Image, error) {
+	d := s.Definition
+	extra := d.Debian.Profiles[s.Profile]
+	if len(extra) == 0 {
+		return s.Engine.Image(ctx, d, s.Image)
+	}
+	if s.Image != "" && !strings.HasPrefix(s.Image, debianOverride) {
+		return Image{}, fmt.Errorf("%s %w with image %s: %s needs Debian's %s; name debian:SUITE instead", d.Title, ErrLacks, s.Image,
+			s.Profile, strings.Join(extra, ", "))
+	}
+	return s.Engine.Image(ctx, d.variantFor(s.Profile), s.Image)
+}
+
+// variantFor gives the gateway with the packages that a profile needs besides, which no official image has.
+func (d *Definition) variantFor(profile string) *Definition {
+	v := *d
+	v.variant, v.Images = profile, nil
+	v.Debian.Packages = append(slices.Clone(d.Debian.Packages), d.Debian.Profiles[profile]...)
+	return &v
+}

@@ -126,5 +126,8 @@ func (d *Definition) problems() []problem {
 	}
 	complete := d.Debian.Suite != "" && d.Debian.Binary != ""
 	check(len(d.Debian.Packages) == 0 || complete, "debian", "needs suite, packages and binary")
+	for name := range d.Debian.Profiles {
+		check(d.Profiles[name] != "" && complete, "debian", "has packages for %s, which must be a profile of a gateway with packages", name)
+	}
 	return found
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -107,6 +108,13 @@ func (b *LogBook) Lines(cell, lane string, since, until time.Time) []Line {
 	return found
 }
 
+// Matching are the lines that match accepts.
+func (b *LogBook) Matching(match func(string) bool) []Line {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(b.lines), func(line Line) bool { return !match(line.Text) })
+}
+
 // Tail is the last n lines.
 func (b *LogBook) Tail(n int) []Line {
 	b.mu.Lock()
@@ -118,34 +126,44 @@ func (b *LogBook) Tail(n int) []Line {
 // Await returns as soon as a line contains the substring, also if it came before. It fails with the context's error, or
 // with [ErrLogEnded] when the gateway has ended.
 func (b *LogBook) Await(ctx context.Context, substring string) error {
+	_, err := b.Find(ctx, time.Time{}, func(text string) bool { return strings.Contains(text, substring) })
+	if err != nil {
+		return fmt.Errorf("await log line %q: %w", substring, err)
+	}
+	return nil
+}
+
+// Find gives the first line that arrived at since or later and that match accepts, as soon as there is one. It fails as
+// [LogBook.Await] does.
+func (b *LogBook) Find(ctx context.Context, since time.Time, match func(string) bool) (Line, error) {
 	seen := 0
 	for {
-		found, next, changed, ended := b.scan(substring, seen)
+		found, next, changed, ended := b.scan(seen, since, match)
 		switch {
-		case found:
-			return nil
+		case found != nil:
+			return *found, nil
 		case ended:
-			return fmt.Errorf("await log line %q: %w", substring, ErrLogEnded)
+			return Line{}, ErrLogEnded
 		}
 		seen = next
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("await log line %q: %w", substring, ctx.Err())
+			return Line{}, ctx.Err()
 		}
 	}
 }
 
 // scan looks through the lines from sequence number from on.
-func (b *LogBook) scan(substring string, from int) (found bool, next int, changed <-chan struct{}, ended bool) {
+func (b *LogBook) scan(from int, since time.Time, match func(string) bool) (found *Line, next int, changed <-chan struct{}, ended bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, line := range b.lines[max(0, from-b.first):] {
-		if strings.Contains(line.Text, substring) {
-			return true, 0, nil, false
+		if !line.Time.Before(since) && match(line.Text) {
+			return &line, 0, nil, false
 		}
 	}
-	return false, b.first + len(b.lines), b.changed, b.ended
+	return nil, b.first + len(b.lines), b.changed, b.ended
 }
 
 // end marks the end of the log: the gateway is gone. Lines added later are ignored.

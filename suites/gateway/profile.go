@@ -34,6 +34,11 @@ type Profile struct {
 	Own bool `yaml:"own"`
 	// Chain puts a second gateway of the same product in front, with a recording tap between.
 	Chain bool `yaml:"chain"`
+	// Server names the backend that the gateway goes to instead of the lane's endpoint, see [Backend]. The endpoint is then
+	// the service that the backend's application calls.
+	Server string `yaml:"backend"`
+	// Backend is what Server names, or nil.
+	Backend *Backend `yaml:"-"`
 }
 
 // AddressKind is how a gateway knows its upstream.
@@ -59,16 +64,21 @@ func loadProfiles(fsys fs.FS) (map[string]*Profile, error) {
 	if err := decode(profilesFile, text, &profiles); err != nil {
 		return nil, err
 	}
+	backends, err := LoadBackends(fsys)
+	if err != nil {
+		return nil, err
+	}
 	var found []problem
 	for _, name := range slices.Sorted(maps.Keys(profiles)) {
-		if err := profiles[name].check(); err != nil {
+		if err := profiles[name].check(backends); err != nil {
 			found = append(found, problem{name, err})
 		}
 	}
 	return profiles, located(profilesFile, text, found)
 }
 
-func (p *Profile) check() error {
+// check finds mistakes and the backend.
+func (p *Profile) check(backends map[string]*Backend) error {
 	switch {
 	case p == nil || p.Doc == "":
 		return errors.New("needs a doc that says what it is")
@@ -78,6 +88,9 @@ func (p *Profile) check() error {
 		return errors.New("dial takes backup, and goes with two servers")
 	case !slices.Contains([]AddressKind{"", AddressIP, AddressName, AddressUnix}, p.Address):
 		return fmt.Errorf("address %q must be ip, name or unix", p.Address)
+	}
+	if p.Backend = backends[p.Server]; p.Server != "" && p.Backend == nil {
+		return fmt.Errorf("backend %q has no folder with a backend.yaml", p.Server)
 	}
 	return nil
 }

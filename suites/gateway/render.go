@@ -93,6 +93,8 @@ type LaneView struct {
 	// Domain is the upstream's host name and Resolver the host:port of the name server to ask, in profiles with names.
 	Domain   string
 	Resolver string
+	// Script is the path of the application in its backend, in profiles with one.
+	Script string
 	// Socket is the path of the upstream's socket, in profiles with sockets.
 	Socket string
 	// Connect and Read are the timeouts of View.
@@ -139,7 +141,7 @@ func newView(spec Spec, host, scratch string) View {
 		v.Lanes = append(v.Lanes, LaneView{
 			Profile: profile, Scratch: scratch, Name: LaneName(lane.Index), Host: host, Port: lane.Listen, Upstream: text(lane.Upstream), Backup: text(lane.Backup),
 			Domain: lane.Domain, Resolver: text(lane.Resolver), Socket: lane.Socket, Connect: v.Connect, Read: v.Read,
-			Listen: net.JoinHostPort(host, strconv.Itoa(int(lane.Listen))),
+			Listen: net.JoinHostPort(host, strconv.Itoa(int(lane.Listen))), Script: p.Backend.ScriptPath(),
 		})
 	}
 	return v
@@ -307,7 +309,7 @@ func (d *Definition) environment(v View) (map[string]string, error) {
 	return env, nil
 }
 
-func expandAll(texts []string, v View) ([]string, error) {
+func expandAll(texts []string, v any) ([]string, error) {
 	out := slices.Clone(texts)
 	for i, text := range texts {
 		expanded, err := expand(text, v)
@@ -319,7 +321,7 @@ func expandAll(texts []string, v View) ([]string, error) {
 	return out, nil
 }
 
-func expand(text string, v View) (string, error) {
+func expand(text string, v any) (string, error) {
 	tmpl, err := template.New("argument").Funcs(templateFuncs()).Parse(text)
 	if err != nil {
 		return "", fmt.Errorf("parse %q: %w", text, err)

@@ -30,15 +30,16 @@ func (c *cell) warm(ctx context.Context) error {
 // checksTimeout bounds the wait for health checks to meet the fault.
 const checksTimeout = 5 * time.Second
 
-// awaitChecks waits until as many health checks have met the fault as the scenario wants.
-func (c *cell) awaitChecks(ctx context.Context, from uint64) error {
+// awaitFired waits until the fault has taken effect as often as the scenario wants before the cell's request; what names
+// what met it.
+func (c *cell) awaitFired(ctx context.Context, from uint64, wanted int, what string) error {
 	ctx, cancel := context.WithTimeout(ctx, checksTimeout)
 	defer cancel()
-	for met := 0; met < c.scenario.Checks; {
+	for met := 0; met < wanted; {
 		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Wait: time.Second,
 			Filter: upstream.Filter{Endpoint: c.endpoint, Kind: upstream.Fired}})
 		if err != nil {
-			return notInjected{fmt.Errorf("%d of %d health checks met the fault: %w", met, c.scenario.Checks, err)}
+			return notInjected{fmt.Errorf("%d of %d %s met the fault: %w", met, wanted, what, err)}
 		}
 		met, from = met+len(page.Events), page.Next
 	}

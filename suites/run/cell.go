@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
@@ -42,8 +43,10 @@ type lane struct {
 	backupAddr netip.AddrPort
 	domain     string // the upstream's name, in profiles with names
 	resolver   netip.AddrPort
-	tapControl *control.Client // of the upstream that has the tap
-	tap        string          // in a chain: the endpoint that records what passes between the tiers
+	tapControl *control.Client   // of the upstream that has the tap
+	tap        string            // in a chain: the endpoint that records what passes between the tiers
+	pool       *gateway.LanePool // in profiles with a backend: the lane's part of it; the endpoint is what it calls
+	backend    *gateway.RunningBackend
 	control    *control.Client
 }
 
@@ -69,6 +72,9 @@ type cell struct {
 	result   *Result
 	nonces   []string // of the answers seen so far
 	cleared  uint64   // where in the journal the fault ends; 0: in force
+	injected time.Time
+	others   *sync.WaitGroup // requests of other clients that are under way
+	ended    gateway.Exit    // of the backend
 }
 
 // path gives the target of the cell's requests in one phase.
@@ -81,6 +87,7 @@ const (
 	phaseFault   = "fault"
 	phaseRecover = "recover"
 	phaseEnd     = "end"
+	phaseOccupy  = "occupy"
 )
 
 // run runs the cell to its verdict. It leaves the lane healthy, whatever happens.
@@ -90,6 +97,9 @@ func (c *cell) run(ctx context.Context) {
 	if err := c.observe(ctx, began); err != nil {
 		c.result.Verdict, c.result.Reason = verdictOf(err), err.Error()
 		c.restore(ctx)
+	}
+	if c.others != nil {
+		c.others.Wait()
 	}
 }
 
@@ -122,6 +132,9 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	}
 	from, err := c.begin(ctx)
 	if err != nil {
+		return err
+	}
+	if err := c.occupy(ctx, from); err != nil {
 		return err
 	}
 	if err := c.meetFirst(ctx, from); err != nil {
@@ -190,6 +203,9 @@ func (c *cell) clear(ctx context.Context, existing upstream.Existing) error {
 		c.cleared = change.Journal
 		errs = append(errs, err)
 	}
+	if c.backend != nil {
+		errs = append(errs, c.backend.Resume(ctx))
+	}
 	return errors.Join(errs...)
 }
 
@@ -220,11 +236,14 @@ func (c *cell) begin(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return from, c.awaitChecks(ctx, from)
+	return from, c.awaitFired(ctx, from, c.scenario.Checks, "health checks")
 }
 
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
 func (c *cell) inject(ctx context.Context) (uint64, error) {
+	if c.fault.Level == fault.Beyond {
+		return c.injectBeyond(ctx)
+	}
 	existing := upstream.CloseExisting
 	if t := c.scenario.Traffic; c.scenario.Prime || t != nil && t.Inject != nil {
 		existing = upstream.Keep

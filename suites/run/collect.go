@@ -13,6 +13,7 @@ import (
 	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/control"
+	"github.com/gatefault/gatefault/upstream/fault"
 )
 
 // evidence reads the journal of the cell. What a process endpoint tells may still be under way, so it asks again for a
@@ -29,6 +30,11 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 		}
 		p := c.newProof(c.faulted(events), wanted, c.scenario.Contact)
 		c.result.Journal = events
+		p.begun = c.begun()
+		if c.fault.Level == fault.Beyond {
+			evidence, err := c.beyondEvidence(ctx)
+			return p, evidence, err
+		}
 		evidence, missing := p.evidence()
 		wait := time.Until(deadline)
 		if missing == nil {
@@ -141,7 +147,7 @@ func (c *cell) tapped(ctx context.Context, from uint64) ([]upstream.Event, error
 
 // isOwnNoise tells the lines of our own healthy requests: they say nothing of the fault.
 func (c *cell) isOwnNoise(line string) bool {
-	return slices.ContainsFunc([]string{phaseProof, phaseRecover, phaseEnd}, func(phase string) bool {
+	return slices.ContainsFunc([]string{phaseProof, phaseRecover, phaseEnd, phaseOccupy}, func(phase string) bool {
 		return strings.Contains(line, c.path(phase))
 	})
 }

@@ -20,6 +20,7 @@ type proof struct {
 	direct   []upstream.Event // the fault took effect on our own request to the upstream
 	requests []upstream.Event // the cell's request, each attempt
 	accepts  []upstream.Event // connections that met a fault at accept
+	begun    int              // how often a backend's application began to work on it
 	fired    []upstream.Event // the fault took effect on one of them
 	kernel   []upstream.Event // firewall counters
 	process  []upstream.Event // wait statuses
@@ -209,7 +210,7 @@ func (p proof) attempts() int {
 	for _, seen := range most {
 		n += seen
 	}
-	return n
+	return max(n, p.begun)
 }
 
 // answered tells whether an answer with this nonce is one to the cell's request; see upstream.NonceField.

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/upstream"
@@ -27,7 +29,9 @@ type group struct {
 	inner   *gateway.Running // in a chain: the one behind, that talks to the upstream
 	lanes   map[class][]*lane
 	lacks   map[class]error // why there are no such lanes
-	stop    func() error
+
+	mu   sync.Mutex // guards stop while the group starts
+	stop func() error
 }
 
 // class is a sort of lane: cells whose profile or upstream differs cannot share lanes.
@@ -40,6 +44,9 @@ const memoryKind = "memory"
 func (c *cell) class() class {
 	if c.scenario.Endpoint == scenarios.MemoryEndpoint {
 		return class{c.scenario.Profile, memoryKind}
+	}
+	if c.scenario.Pool != "" {
+		return class{c.scenario.Profile, poolPrefix + c.scenario.Pool}
 	}
 	return class{profile: c.scenario.Profile}
 }
@@ -58,7 +65,10 @@ func (c class) compare(d class) int {
 
 // host gives the upstream of a class of lanes.
 func (g *group) host(c class) (*upstreamHost, error) {
+	backend := g.def.Profile(c.profile).Backend
 	switch {
+	case backend != nil && g.stage.engine == nil:
+		return nil, fmt.Errorf("%s needs its container, and %w", backend.Title, g.stage.noBox)
 	case c.kind == memoryKind && g.stage.memory == nil:
 		return nil, g.stage.noMem
 	case c.kind == memoryKind:
@@ -99,7 +109,10 @@ func (g *group) start(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
-	if err := g.startTiers(ctx, spec, all); err != nil {
+	var starts errgroup.Group
+	starts.Go(func() error { return g.startBackends(ctx, all) })
+	starts.Go(func() error { return g.startTiers(ctx, spec, all) })
+	if err := starts.Wait(); err != nil {
 		return err
 	}
 	g.stage.waited(&g.stage.timing.SlowestStart, time.Since(began))
@@ -133,7 +146,7 @@ func (g *group) startTiers(ctx context.Context, spec gateway.Spec, all []*lane) 
 		if g.inner, err = gateway.Start(ctx, behind); err != nil {
 			return err
 		}
-		g.stoppedBy(ctx, g.inner)
+		g.stoppedBy(ctx, g.inner.Stop)
 		if err := g.openTaps(ctx, spec.Lanes, all); err != nil {
 			return err
 		}
@@ -141,7 +154,7 @@ func (g *group) startTiers(ctx context.Context, spec gateway.Spec, all []*lane) 
 	if g.gateway, err = gateway.Start(ctx, spec); err != nil {
 		return err
 	}
-	g.stoppedBy(ctx, g.gateway)
+	g.stoppedBy(ctx, g.gateway.Stop)
 	return nil
 }
 
@@ -168,13 +181,15 @@ func (g *group) openTaps(ctx context.Context, lanes []gateway.Lane, all []*lane)
 	return nil
 }
 
-// stoppedBy has a gateway stopped with the group, and at the latest with the stage.
-func (g *group) stoppedBy(ctx context.Context, r *gateway.Running) {
+// stoppedBy has what was started stopped with the group, and at the latest with the stage.
+func (g *group) stoppedBy(ctx context.Context, f func(context.Context) error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	before := g.stop
 	g.stop = sync.OnceValue(func() error {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownTimeout)
 		defer cancel()
-		err := r.Stop(ctx)
+		err := f(ctx)
 		if before != nil {
 			err = errors.Join(err, before())
 		}
@@ -198,7 +213,7 @@ func (g *group) image(ctx context.Context, spec gateway.Spec) error {
 		return nil
 	}
 	began := time.Now()
-	_, err := spec.Engine.Image(ctx, spec.Definition, spec.Image)
+	_, err := spec.FindImage(ctx)
 	g.stage.waited(&g.stage.timing.Images, time.Since(began))
 	return err
 }
@@ -259,6 +274,9 @@ func (g *group) openLane(ctx context.Context, h *upstreamHost, c class, id strin
 	}
 	if err != nil {
 		return nil, err
+	}
+	if needs.Backend != nil {
+		l.joinPool(c, h)
 	}
 	if needs.Servers > 1 {
 		config.ID += "-backup"

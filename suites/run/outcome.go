@@ -50,7 +50,7 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 		o.Kind = scenarios.Stored
 	case ours && (strings.HasSuffix(nonce, upstream.StrayMark) || ex.Excess > 0):
 		o.Kind = scenarios.Stray
-	case ours && p.answered(nonce):
+	case ours && (p.answered(nonce) || c.backend != nil && strings.HasPrefix(nonce, c.path(phaseFault))):
 		o.Kind = scenarios.Passed
 		if c.fault.Incomplete && from == c.endpoint {
 			o.Kind = scenarios.Silent

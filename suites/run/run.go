@@ -54,6 +54,9 @@ func plan(opts Options) ([]*cell, error) {
 			if opts.Only != nil && !opts.Only(sc.ID, d.Name) {
 				continue
 			}
+			if err := checkPool(sc.Pool, d.Profile(sc.Profile)); err != nil {
+				return nil, fmt.Errorf("scenario %s (%s): %w", sc.ID, sc.Source, err)
+			}
 			cells = append(cells, newCell(fmt.Sprintf("gf-%s-%d", run, len(cells)+1), sc, f, d))
 		}
 	}

@@ -50,11 +50,12 @@ type stage struct {
 // upstreamHost is a running upstream and how to speak to it.
 type upstreamHost struct {
 	control *control.Client
-	addr    netip.Addr     // where gateways reach it
-	bind    string         // what its endpoints listen on
-	names   netip.AddrPort // its name server
-	mu      sync.Mutex     // guards port
-	port    uint16         // next one; 0: any
+	addr    netip.Addr        // where gateways reach it
+	bind    string            // what its endpoints listen on
+	box     *gateway.Upstream // its container; nil: in this process
+	names   netip.AddrPort    // its name server
+	mu      sync.Mutex        // guards port
+	port    uint16            // next one; 0: any
 }
 
 // newStage starts the upstreams. The caller closes the stage also after an error.
@@ -180,7 +181,7 @@ func (s *stage) startUpstream(ctx context.Context, memory int64) (*upstreamHost,
 	if err != nil {
 		return nil, err
 	}
-	return &upstreamHost{control: client, addr: u.Addr(), bind: "0.0.0.0", names: netip.AddrPortFrom(u.Addr(), namePort), port: firstPort}, nil
+	return &upstreamHost{control: client, addr: u.Addr(), bind: "0.0.0.0", box: u, names: netip.AddrPortFrom(u.Addr(), namePort), port: firstPort}, nil
 }
 
 // startInProcess runs upstream and control API here, on loopback.
@@ -273,17 +274,22 @@ func (h *upstreamHost) open(ctx context.Context, config upstream.EndpointConfig)
 
 // create opens an endpoint on an address and the next port.
 func (h *upstreamHost) create(ctx context.Context, config upstream.EndpointConfig, bind string) (netip.AddrPort, upstream.State, error) {
-	h.mu.Lock()
-	port := h.port
-	if port > 0 {
-		h.port++
-	}
-	h.mu.Unlock()
-	config.Address = fmt.Sprintf("%s:%d", bind, port)
+	config.Address = fmt.Sprintf("%s:%d", bind, h.nextPort())
 	st, err := h.control.CreateEndpoint(ctx, config)
 	if err != nil {
 		return netip.AddrPort{}, st, fmt.Errorf("open endpoint %s: %w", config.ID, err)
 	}
 	at, err := netip.ParseAddrPort(st.Address)
 	return netip.AddrPortFrom(h.addr, at.Port()), st, err
+}
+
+// nextPort gives a port that nothing else here uses; 0: any.
+func (h *upstreamHost) nextPort() uint16 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	port := h.port
+	if port > 0 {
+		h.port++
+	}
+	return port
 }

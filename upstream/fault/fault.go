@@ -19,6 +19,7 @@ const (
 	Armed   Level = "armed"   // below HTTP: the whole endpoint is armed while the plan is in force
 	Accept  Level = "accept"  // at a new connection, before anything is read
 	Request Level = "request" // at a request whose head has been read
+	Beyond  Level = "beyond"  // not at an endpoint: a real backend or the gateway's own configuration does it
 )
 
 // Evidence says what proves that a fault fired.
@@ -30,6 +31,7 @@ const (
 	Kernel Evidence = "kernel" // a firewall counter
 	Exit   Evidence = "exit"   // a wait status of the serving process
 	Query  Evidence = "query"  // a question that the name server answered wrong
+	Log    Evidence = "log"    // a line in the log of what did it
 	None   Evidence = "none"   // nothing is injected
 )
 
@@ -45,6 +47,7 @@ const (
 	// NameServer: the upstream's own name server. OldAddress: a second address, where the endpoint is said to have been.
 	NameServer Need = "name-server"
 	OldAddress Need = "old-address"
+	Backend    Need = "backend" // a real application server behind the gateway: a profile that has one
 )
 
 // Arming names what an [Armed] fault does to the endpoint.
@@ -72,7 +75,8 @@ const (
 	SaySplit    Arming = "say-split"
 	SayFlap     Arming = "say-flap"
 	SayOld      Arming = "say-old"
-	SayTaken    Arming = "say-taken" // the old address, where another service listens
+	SayTaken    Arming = "say-taken"    // the old address, where another service listens
+	StopBackend Arming = "stop-backend" // stop the backend's service and start it again
 )
 
 // Handler serves one request, or meets one connection at [Accept], in the way of a fault that needs logic. It tells the
@@ -92,6 +96,10 @@ type Fault struct {
 	Needs    []Need   // what it wants from the machine
 	// Least is how often it must fire in the traffic of one cell to be itself; 0 means once.
 	Least int
+	// Log is, with that evidence, a regular expression of the line.
+	Log string
+	// Service is the fault of the service that a backend's application calls meanwhile.
+	Service string
 	// Incomplete says that the answer it sends is cut: a client that sees a complete message was deceived.
 	Incomplete bool
 	// Requests is the range of requests on a connection that it is about, unless a rule says otherwise: "2-" means reused
@@ -148,7 +156,7 @@ func (v Values) expand(script string) string {
 
 // All lists the catalogue in the order of the layers.
 func All() []*Fault {
-	return slices.Concat(healthy, tcp, tls, head, body, conn, process, load, app, dns)
+	return slices.Concat(healthy, tcp, tls, head, body, conn, process, load, app, dns, php, waf)
 }
 
 // Find gives the fault of that name; the error names the nearest ones.

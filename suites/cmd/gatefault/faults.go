@@ -94,7 +94,7 @@ func (a *app) explainFault(f *fault.Fault) error {
 	if f.Script != "" {
 		a.block("Script", strings.Split(f.Script, "\n")...)
 	}
-	a.block("Example", append(stageOf(f), strings.Join(append([]string{"gatefault inject app", f.Name}, assignments(f)...), " "))...)
+	a.block("Example", exampleOf(f)...)
 	a.bullets("Scenarios that use it", used...)
 	return nil
 }
@@ -112,6 +112,14 @@ func scenariosOf(f *fault.Fault) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// exampleOf says how to see the fault.
+func exampleOf(f *fault.Fault) []string {
+	if f.Level == fault.Beyond {
+		return []string{"gatefault run -s " + f.Name}
+	}
+	return append(stageOf(f), strings.Join(append([]string{"gatefault inject app", f.Name}, assignments(f)...), " "))
 }
 
 // stageOf says what to start so that an endpoint can do the fault.
@@ -138,6 +146,8 @@ func levelText(l fault.Level) string {
 		return "below HTTP, on the whole endpoint while it is in force"
 	case fault.Accept:
 		return "on a new connection, before anything is read"
+	case fault.Beyond:
+		return "not at an endpoint: in a real backend or in the gateway"
 	}
 	return "on a request, once its head has been read"
 }
@@ -152,6 +162,8 @@ func evidenceText(e fault.Evidence) string {
 		return "the upstream's journal has the question that its name server answered wrong"
 	case fault.Exit:
 		return "the wait status of the serving process"
+	case fault.Log:
+		return "the log of what did it names it"
 	}
 	return "none: nothing is injected"
 }
@@ -168,6 +180,8 @@ func needText(n fault.Need) string {
 		return "a name server, which the gateway asks: gatefault upstream --dns 127.0.0.1:9553"
 	case fault.OldAddress:
 		return "an endpoint on loopback, or the right to add an address in a network namespace of the upstream's own"
+	case fault.Backend:
+		return "a real application server in a container, which scenarios start"
 	}
 	return string(n)
 }
