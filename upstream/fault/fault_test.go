@@ -26,13 +26,16 @@ func TestCatalogueIsWhole(t *testing.T) {
 			t.Errorf("%s: doc %q and evidence %q must be the end of a sentence and a proof", f.Name, f.Doc, f.Evidence)
 		}
 		acts := 0
-		for _, has := range []bool{f.Script != "", f.Arm != "", f.New != nil} {
+		for _, has := range []bool{f.Script != "", f.Arm != "", f.New != nil, f.Log != ""} {
 			if has {
 				acts++
 			}
 		}
-		if acts != 1 && !f.Answers() || (f.Level == fault.Armed) != (f.Arm != "") {
-			t.Errorf("%s: wants exactly one of script, arming and logic, or answers besides", f.Name)
+		if acts != 1 && !f.Answers() || f.Level != fault.Beyond && (f.Level == fault.Armed) != (f.Arm != "") {
+			t.Errorf("%s: wants exactly one of script, arming, logic and, beyond endpoints, a log line, or answers besides", f.Name)
+		}
+		if _, err := regexp.Compile(f.Log); err != nil || (f.Evidence == fault.Log) != (f.Log != "") {
+			t.Errorf("%s: its log line is no regular expression or not its evidence: %v", f.Name, err)
 		}
 		if _, _, err := f.Compile(nil); err != nil {
 			t.Errorf("%s: %v", f.Name, err)
