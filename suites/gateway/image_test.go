@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"archive/tar"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -203,5 +204,69 @@ func TestCheckReference(t *testing.T) {
 			t.Errorf("%q: got %v, want ErrBadReference", override, err)
 		}
 		t.Log(err)
+	}
+}
+
+// An image of the same tag that was built of other packages is built again, and not taken for today's.
+func TestImageOfOtherPackagesIsNotTaken(t *testing.T) {
+	e := testEngine(t)
+	d := &Definition{Name: "recipe-test", Debian: Debian{Suite: "trixie", Packages: []string{"one"}, Binary: "one"}}
+	tag := debianTag(d, "trixie")
+	archive := filepath.Join(t.TempDir(), "root.tar")
+	writeArchive(t, archive, "./usr/sbin/one8.4")
+	recipe, err := d.recipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.importArchive(testContext(t), archive, tag, []string{"LABEL " + labelRecipe + "=" + recipe}); err != nil {
+		t.Fatal(err)
+	}
+	defer removeTag(t, e, tag)
+	if image, err := e.built(d, "trixie")(testContext(t)); err != nil || image.Ref != tag {
+		t.Errorf("an image of today's packages: %v, %v", image, err)
+	}
+	d.Debian.Packages = append(d.Debian.Packages, "two")
+	if _, err := e.built(d, "trixie")(testContext(t)); err == nil || !strings.Contains(err.Error(), "built of other packages") {
+		t.Errorf("an image of other packages: %v", err)
+	}
+}
+
+func writeArchive(t *testing.T, file string, names ...string) {
+	t.Helper()
+	out, err := os.Create(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	w := tar.NewWriter(out)
+	defer w.Close()
+	for _, name := range names {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestProgramIsFoundByPattern(t *testing.T) {
+	archive := filepath.Join(t.TempDir(), "root.tar")
+	writeArchive(t, archive, "./etc/php-fpm8.4", "./usr/bin/php8.4", "./usr/sbin/php-fpm8.4")
+	if name, err := findProgram(archive, "php-fpm[0-9]*"); err != nil || name != "php-fpm8.4" {
+		t.Errorf("%q, %v", name, err)
+	}
+	if _, err := findProgram(archive, "nginx"); err == nil || !strings.Contains(err.Error(), "no program nginx") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A profile with packages of its own has an image of its own, which no official one can stand in for.
+func TestProfileWithPackagesHasItsOwnImage(t *testing.T) {
+	d := definitions(t)["nginx"]
+	v := d.variantFor("waf")
+	if tag := debianTag(v, "trixie"); tag != "gatefault/nginx:trixie-waf" || len(v.Images) > 0 || len(v.Debian.Packages) != len(d.Debian.Packages)+1 {
+		t.Errorf("tag %s, images %v, packages %v", tag, v.Images, v.Debian.Packages)
+	}
+	_, err := Spec{Definition: d, Profile: "waf", Image: "docker.io/library/nginx:1.30"}.FindImage(testContext(t))
+	if !errors.Is(err, ErrLacks) || !strings.Contains(err.Error(), "libnginx-mod-http-modsecurity") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -139,11 +139,20 @@ func (c *cell) beyondEvidence(ctx context.Context) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, evidenceTimeout)
 	defer cancel()
-	line, err := book.Find(ctx, c.injected, func(text string) bool { return strings.Contains(text, mark) && re.MatchString(text) })
+	line, err := logged(ctx, book, c.injected, mark, re)
 	if err != nil {
-		return "", notInjected{fmt.Errorf("the log of %s has no line of this cell with %q: %w", who, c.fault.Log, err)}
+		return "", notInjected{fmt.Errorf("the log of %s %w", who, err)}
 	}
-	return fmt.Sprintf("%s logged: %s", who, line.Text), nil
+	return fmt.Sprintf("%s logged: %s", who, line), nil
+}
+
+// logged awaits a line of one cell that came after the injection: it bears the cell's mark and fits re.
+func logged(ctx context.Context, book *gateway.LogBook, since time.Time, mark string, re *regexp.Regexp) (string, error) {
+	line, err := book.Find(ctx, since, func(text string) bool { return strings.Contains(text, mark) && re.MatchString(text) })
+	if err != nil {
+		return "", fmt.Errorf("has no line of this cell with %q: %w", re, err)
+	}
+	return line.Text, nil
 }
 
 // stopped wants the backend to have ended while the cell's request was made.
