@@ -91,6 +91,7 @@ func (c *checker) scenario(s *Scenario, stem string) {
 		c.pin(s, i)
 	}
 	c.signs(s)
+	c.alike(s)
 }
 
 func (c *checker) identity(s *Scenario, stem string) {
@@ -322,6 +323,21 @@ func (c *checker) signs(s *Scenario) {
 				c.fail(at, "%s: %q is no regular expression: %s", at, pattern, err)
 			} else if re.MatchString("") {
 				c.fail(at, "%s: %q fits the empty line, so every line; make it narrower", at, pattern)
+			}
+		}
+	}
+}
+
+func (c *checker) alike(s *Scenario) {
+	for _, gateway := range slices.Sorted(maps.Keys(s.Alike)) {
+		at := "alike." + gateway
+		if len(s.Signs[gateway]) == 0 {
+			c.fail(at, "%s has no signs to be alike", at)
+		}
+		for _, cause := range s.Alike[gateway] {
+			c.oneOf(at, string(cause), texts(Causes()))
+			if cause == s.Cause {
+				c.fail(at, "%s names the scenario's own cause; name others", at)
 			}
 		}
 	}

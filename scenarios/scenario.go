@@ -74,8 +74,10 @@ type Scenario struct {
 	Standard   []Expectation     `yaml:"standard" json:"standard" jsonschema:"every outcome that the standards permit"`
 	Pins       []Pin             `yaml:"known" json:"known,omitempty" jsonschema:"what products are known to do"`
 	// Signs are regular expressions over one line of a gateway's log. A gateway that logs nothing of the fault is absent.
-	Signs    map[string][]string `yaml:"signs" json:"signs,omitempty" jsonschema:"patterns of the gateway's log lines"`
-	Operator Operator            `yaml:"operator" json:"operator" jsonschema:"for the one on call"`
+	Signs map[string][]string `yaml:"signs" json:"signs,omitempty" jsonschema:"patterns of the gateway's log lines"`
+	// Alike names other causes of which the gateway logs lines that fit the signs: its log alone cannot tell them apart.
+	Alike    map[string][]Cause `yaml:"alike" json:"alike,omitempty" jsonschema:"by gateway, other causes whose log lines fit the signs, too"`
+	Operator Operator           `yaml:"operator" json:"operator" jsonschema:"for the one on call"`
 
 	// Source is the file it was read from.
 	Source string `yaml:"-" json:"-"`

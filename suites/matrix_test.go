@@ -130,6 +130,19 @@ var _ = Describe("matrix", func() {
 	}
 })
 
+var _ = Describe("signs", func() {
+	It("tell causes apart, or say that the log cannot", func(ctx SpecContext) {
+		if len(matrix.selected) < len(cells()) {
+			Skip("only a part of the matrix was selected")
+		}
+		Eventually(ctx, matrix.ended).Should(BeClosed())
+		for _, confusion := range run.Confusions(matrix.report.Results) {
+			AddReportEntry("confusion", confusion.String())
+		}
+		Expect(run.Confusions(matrix.report.Results)).To(BeEmpty())
+	})
+})
+
 // labels are what a filter can name: layer, cause, profile and the statuses that the standards ask for.
 func labels(s *scenarios.Scenario) Labels {
 	l := Labels{s.Layer(), string(s.Cause), s.Profile}
