@@ -59,7 +59,7 @@ func TestLoadFillsInTheDefaults(t *testing.T) {
 		s.Patience != 8*time.Second || s.Layer() != "head" || s.Source != "my.own.yaml" {
 		t.Errorf("got %+v", s)
 	}
-	if signs := s.SignsOf("nginx"); len(signs) != 1 || !signs[0].MatchString("upstream timed out") {
+	if signs := s.SignsOf("nginx", "1.26.3"); len(signs) != 1 || !signs[0].MatchString("upstream timed out") {
 		t.Errorf("signs: %v", signs)
 	}
 }

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/url"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
 	"github.com/gatefault/gatefault/upstream/fault"
 	"go.yaml.in/yaml/v4"
 )
@@ -318,7 +320,11 @@ func (c *checker) signs(s *Scenario) {
 		if !nameForm.MatchString(gateway) || len(s.Signs[gateway]) == 0 {
 			c.fail(at, "%s must name a gateway and list at least one pattern", at)
 		}
-		for _, pattern := range s.Signs[gateway] {
+		for _, sign := range s.Signs[gateway] {
+			pattern := sign.Pattern
+			if _, err := semver.NewConstraint(cmp.Or(sign.Versions, "*")); err != nil {
+				c.fail(at, "%s: versions %q is no range; write for example `>=2.6, <3.0`", at, sign.Versions)
+			}
 			if re, err := regexp.Compile(pattern); err != nil {
 				c.fail(at, "%s: %q is no regular expression: %s", at, pattern, err)
 			} else if re.MatchString("") {
@@ -336,8 +342,8 @@ func (c *checker) alike(s *Scenario) {
 		}
 		for _, cause := range s.Alike[gateway] {
 			c.oneOf(at, string(cause), texts(Causes()))
-			if cause == s.Cause {
-				c.fail(at, "%s names the scenario's own cause; name others", at)
+			if cause == s.Cause || cause == "none" {
+				c.fail(at, "%s names %s; name other causes, and make the sign narrower if it fits healthy requests", at, cause)
 			}
 		}
 	}

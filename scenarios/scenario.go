@@ -6,7 +6,6 @@ package scenarios
 
 import (
 	"bytes"
-	"regexp"
 	"strings"
 	"time"
 
@@ -73,8 +72,8 @@ type Scenario struct {
 	Error      string            `yaml:"error" json:"error" jsonschema:"the RFC 9209 error type, or none (healthy), or passed (the upstream's own answer)"`
 	Standard   []Expectation     `yaml:"standard" json:"standard" jsonschema:"every outcome that the standards permit"`
 	Pins       []Pin             `yaml:"known" json:"known,omitempty" jsonschema:"what products are known to do"`
-	// Signs are regular expressions over one line of a gateway's log. A gateway that logs nothing of the fault is absent.
-	Signs map[string][]string `yaml:"signs" json:"signs,omitempty" jsonschema:"patterns of the gateway's log lines"`
+	// Signs are patterns of one line of a gateway's log. A gateway that logs nothing of the fault is absent.
+	Signs map[string][]Sign `yaml:"signs" json:"signs,omitempty" jsonschema:"patterns of the gateway's log lines"`
 	// Alike names other causes of which the gateway logs lines that fit the signs: its log alone cannot tell them apart.
 	Alike    map[string][]Cause `yaml:"alike" json:"alike,omitempty" jsonschema:"by gateway, other causes whose log lines fit the signs, too"`
 	Operator Operator           `yaml:"operator" json:"operator" jsonschema:"for the one on call"`
@@ -207,15 +206,6 @@ func (s *Scenario) Permits(o Outcome, attempts int) (Expectation, bool) {
 		}
 	}
 	return Expectation{}, false
-}
-
-// SignsOf gives the compiled signs of a gateway; none when it logs nothing of the fault.
-func (s *Scenario) SignsOf(gateway string) []*regexp.Regexp {
-	var out []*regexp.Regexp
-	for _, pattern := range s.Signs[gateway] {
-		out = append(out, regexp.MustCompile(pattern)) // checked by the loader
-	}
-	return out
 }
 
 func (s *Scenario) fillDefaults() {

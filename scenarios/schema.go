@@ -23,6 +23,7 @@ func fileSchema() (*jsonschema.Schema, error) {
 		reflect.TypeFor[time.Duration](): {Type: "string", Pattern: `^([0-9]+(\.[0-9]+)?(ms|s|m))+$`},
 		reflect.TypeFor[Outcome]():       {Type: "string", Pattern: outcomePattern},
 		reflect.TypeFor[Shares]():        SharesSchema(),
+		reflect.TypeFor[Sign]():          signSchema(),
 		reflect.TypeFor[Cause]():         {Type: "string", Enum: anys(Causes())},
 		reflect.TypeFor[Meets]():         {Type: "string", Enum: []any{MeetsRequest, MeetsPrime}},
 		reflect.TypeFor[EndpointKind]():  {Type: "string", Enum: []any{HTTPEndpoint, ProcessEndpoint, MemoryEndpoint}},
@@ -34,6 +35,13 @@ func fileSchema() (*jsonschema.Schema, error) {
 	s.Properties["evidence"].Enum = anys(evidences())
 	s.Properties["error"].Enum = anys(errorNames())
 	return s, nil
+}
+
+// signSchema is the form of [Sign].
+func signSchema() *jsonschema.Schema {
+	text := &jsonschema.Schema{Type: "string"}
+	return &jsonschema.Schema{OneOf: []*jsonschema.Schema{text, {Type: "object", Required: []string{"pattern"},
+		Properties: map[string]*jsonschema.Schema{"pattern": text, "versions": text}, AdditionalProperties: &jsonschema.Schema{Not: &jsonschema.Schema{}}}}}
 }
 
 // SharesSchema is the form of [Shares].

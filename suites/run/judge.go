@@ -91,7 +91,7 @@ func count(n int, what string) string {
 
 // readSigns looks for the scenario's signs in the gateway's log.
 func readSigns(r *Result) {
-	for _, re := range r.Scenario.SignsOf(r.Gateway.Name) {
+	for _, re := range r.Scenario.SignsOf(r.Gateway.Name, r.Gateway.Version) {
 		sign := Sign{Pattern: re.String(), Line: firstMatch(re, r.Log)}
 		if sign.Line == "" {
 			sign.Line = firstMatch(re, r.SharedLog)

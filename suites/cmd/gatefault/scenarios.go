@@ -72,8 +72,8 @@ func (a *app) explainScenario(s *scenarios.Scenario, dir string) {
 		known = append(known, pinLine(p))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Signs)) {
-		for _, pattern := range s.Signs[name] {
-			signs = append(signs, name+": "+pattern)
+		for _, sign := range s.Signs[name] {
+			signs = append(signs, name+": "+sign.String())
 		}
 	}
 	a.bullets("What the standards ask for (RFC 9209 error type: "+s.Error+")", standard...)
