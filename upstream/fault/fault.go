@@ -156,7 +156,7 @@ func (v Values) expand(script string) string {
 
 // All lists the catalogue in the order of the layers.
 func All() []*Fault {
-	return slices.Concat(healthy, tcp, tls, head, body, conn, process, load, app, dns, php, waf)
+	return slices.Concat(healthy, tcp, tls, head, body, conn, process, load, app, dns, php, waf, h2, grpc, ws, fcgi)
 }
 
 // Find gives the fault of that name; the error names the nearest ones.
