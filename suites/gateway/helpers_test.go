@@ -132,6 +132,22 @@ func prepare(t *testing.T, spec *Spec) (plain bool) {
 	return needs.Protocol == "" && !needs.Broken && needs.Backend == nil
 }
 
+// skipLacking skips a test of a profile that the installed version of the product cannot have.
+func skipLacking(t *testing.T, spec Spec) {
+	t.Helper()
+	binary, err := FindBinary(spec.Definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	version, err := spec.Definition.askVersion(testContext(t), binary, localRunner(binary))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := spec.lacking(version); err != nil {
+		t.Skip(err)
+	}
+}
+
 // countingUpstream counts the connections made to it.
 func countingUpstream(t *testing.T) (netip.AddrPort, *atomic.Int32) {
 	t.Helper()

@@ -38,6 +38,7 @@ func TestLocalProcessesServeEveryProfile(t *testing.T) {
 			t.Run(name+"/"+profile, func(t *testing.T) {
 				began := time.Now()
 				spec := Spec{Definition: d, Profile: profile, Lanes: lanes, Place: PlaceLocal}
+				skipLacking(t, spec)
 				plain := prepare(t, &spec)
 				r, err := Start(testContext(t), spec)
 				if err != nil {
@@ -74,6 +75,7 @@ func TestEveryProfilePassesTheProductsOwnCheck(t *testing.T) {
 		for _, profile := range d.ProfileNames() {
 			t.Run(name+"/"+profile, func(t *testing.T) {
 				spec := Spec{Definition: d, Profile: profile, Place: PlaceLocal, Lanes: loopbackUpstreams(t, 2)}
+				skipLacking(t, spec)
 				prepare(t, &spec)
 				if err := CheckConfig(testContext(t), spec); err != nil {
 					t.Error(err)
