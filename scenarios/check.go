@@ -350,7 +350,7 @@ func (c *checker) alike(s *Scenario) {
 }
 
 func evidences() []string {
-	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.Log, fault.None})
+	return texts([]fault.Evidence{fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.State, fault.Log, fault.None})
 }
 
 func texts[T ~string](words []T) []string {

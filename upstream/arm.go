@@ -59,6 +59,8 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 		return ep.armRefusal(r.Fault)
 	case fault.StopProcess:
 		return ep.server.resume, ep.server.stop(r.Fault)
+	case fault.RemoveSocket, fault.DenySocket, fault.AbandonSocket, fault.FillSocket:
+		return ep.armDoor(r.Fault, r.fault.Arm)
 	case fault.FillBacklog:
 		return ep.armBacklog(r.Fault)
 	}

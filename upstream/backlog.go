@@ -14,7 +14,7 @@ var errRoom = errors.New("the accept queue has room, so connections were not tur
 // fillLimit bounds the connections it takes to fill an accept queue; with backlog 0 it is one.
 const fillLimit = 16
 
-// fillPatience bounds one of them, and the wait for the accept loop to pause.
+// fillPatience bounds one of them.
 const fillPatience = 5 * time.Second
 
 // fill stops accepting, shortens the accept queue to the shortest there is and fills it with connections of our own:
@@ -41,19 +41,6 @@ func (s *listener) fill() error {
 		return errors.Join(fmt.Errorf("fill the accept queue: %w", err), s.unfill())
 	}
 	return nil
-}
-
-// awaitPause returns when the accept loop waits; the caller holds mu.
-func (s *listener) awaitPause() error {
-	paused := s.paused
-	s.mu.Unlock()
-	defer s.mu.Lock()
-	select {
-	case <-paused:
-		return nil
-	case <-time.After(fillPatience):
-		return errors.New("the accept loop did not pause")
-	}
 }
 
 func (s *listener) fillOne() error {

@@ -26,7 +26,7 @@ import (
 // conn is one accepted connection.
 type conn struct {
 	ep        *Endpoint
-	tcp       *net.TCPConn
+	tcp       socket
 	net       net.Conn             // what is spoken on: tcp, or TLS over it
 	hello     *tls.ClientHelloInfo // the peer's, once read
 	helloSize int                  // bytes of its record
@@ -56,7 +56,14 @@ const (
 	maxHead    = 64 << 10
 )
 
-func newConn(ep *Endpoint, c *net.TCPConn) *conn {
+// socket is what a connection was accepted on: TCP, or a unix socket.
+type socket interface {
+	net.Conn
+	CloseWrite() error
+	SetLinger(seconds int) error
+}
+
+func newConn(ep *Endpoint, c socket) *conn {
 	cn := &conn{ep: ep, tcp: c, net: c, id: ep.up.conns.Add(1), seq: ep.seen.Add(1), remote: c.RemoteAddr().String(), done: make(chan struct{})}
 	cn.ctx, cn.cancel = context.WithCancel(context.Background())
 	cn.r = bufio.NewReaderSize(c, readBuffer)
@@ -349,7 +356,11 @@ func (h host) DropConnection(local, remote net.Addr) error {
 	case c.ep.up.fw == nil:
 		return fmt.Errorf("drop-connection is %w: %w", ErrUnsupported, c.ep.up.fwErr)
 	}
-	l, r := local.(*net.TCPAddr).AddrPort(), remote.(*net.TCPAddr).AddrPort()
+	from, ok := local.(*net.TCPAddr)
+	if !ok {
+		return fmt.Errorf("drop-connection is %w: a unix socket has no packets", ErrUnsupported)
+	}
+	l, r := from.AddrPort(), remote.(*net.TCPAddr).AddrPort()
 	rule, err := c.ep.up.fw.ArmConn(l, r)
 	if err != nil {
 		return err

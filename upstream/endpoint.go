@@ -49,6 +49,7 @@ type Endpoint struct {
 	label  string // its name in the zone; empty: none
 	speaks Protocol
 	target string       // of a tap
+	socket string       // path of its unix socket, if it has one
 	kind   atomic.Value // Kind
 	plan   atomic.Pointer[compiled]
 	open   atomic.Int64  // connections
@@ -62,7 +63,7 @@ type Endpoint struct {
 }
 
 func open(u *Upstream, cfg EndpointConfig) (*Endpoint, error) {
-	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, target: cfg.Target, changing: make(chan struct{}, 1)}
+	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, target: cfg.Target, socket: cfg.Socket, changing: make(chan struct{}, 1)}
 	ep.plan.Store(&compiled{})
 	var err error
 	if ep.addr, err = netip.ParseAddrPort(cfg.Address); err != nil {
@@ -142,7 +143,7 @@ type State struct {
 
 // State gives the endpoint's present state; it never waits for a plan change.
 func (ep *Endpoint) State() State {
-	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), Protocol: ep.speaks, Target: ep.target, InBand: ep.inBand}
+	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), Protocol: ep.speaks, Target: ep.target, Socket: ep.socket, InBand: ep.inBand}
 	return State{cfg, ep.Domain(), ep.plan.Load().plan, ep.open.Load(), ep.served.Load()}
 }
 
@@ -184,6 +185,8 @@ func (ep *Endpoint) able(c *compiled) error {
 			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.fwErr)
 		case r.fault.Needing(fault.NetAdmin) && r.fault.Level == fault.Request && ep.Kind() == Process:
 			return fmt.Errorf("%s is %w: the process that serves endpoint %s has no firewall (use kind: http)", r.fault.Name, ErrUnsupported, ep.id)
+		case r.fault.Needing(fault.Socket) && (ep.socket == "" || ep.Kind() != HTTP):
+			return fmt.Errorf("%s is %w: endpoint %s has no unix socket", r.fault.Name, ErrUnsupported, ep.id)
 		case r.fault.Needing(fault.Shaping) && ep.up.shaping() != nil:
 			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.shaping())
 		case r.fault.Needing(fault.Process) && ep.Kind() != Process:

@@ -28,6 +28,7 @@ const (
 	ProcessRun EventKind = "start"       // the serving process started
 	Stopped    EventKind = "stopped"     // the serving process is stopped, as its wait status says
 	Queried    EventKind = "queried"     // the name server was asked; a fault is named if it made the answer wrong
+	Verified   EventKind = "verified"    // an attempt of the upstream's own met the fault that is armed
 	Failed     EventKind = "failed"      // a fault could not do what it should
 )
 

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"sync"
 	"syscall"
-	"time"
 )
 
 // listener serves an endpoint in this process.
@@ -17,12 +15,10 @@ type listener struct {
 	l    *net.TCPListener
 	done chan struct{} // closed when the accept loop is over
 
-	mu     sync.Mutex // guards what follows
-	conns  map[*conn]struct{}
-	closed bool
-	shut   chan struct{} // while refusing or full: closed when it accepts again
-	paused chan struct{} // closed when the accept loop has seen shut
-	fills  []net.Conn    // our own connections in the accept queue
+	acceptor
+	conns map[*conn]struct{} // guarded by mu, as the rest
+	fills []net.Conn         // our own connections in the accept queue
+	door  *door              // its unix socket, if it has one
 }
 
 func startListener(ep *Endpoint) (server, error) {
@@ -36,6 +32,11 @@ func startListener(ep *Endpoint) (server, error) {
 	s := &listener{ep: ep, l: l, conns: map[*conn]struct{}{}, done: make(chan struct{})}
 	bound := l.Addr().(*net.TCPAddr).AddrPort()
 	ep.settle(netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port()))
+	if ep.socket != "" {
+		if s.door, err = openDoor(ep, s.take); err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+	}
 	go s.accept()
 	return s, nil
 }
@@ -68,33 +69,13 @@ func (s *listener) accept() {
 		c, err := s.l.AcceptTCP()
 		if err == nil {
 			s.take(c)
-		} else if !s.awaitListening(err) {
+		} else if !s.awaitListening(s.ep, err) {
 			return
 		}
 	}
 }
 
-// awaitListening tells whether to go on after a failed accept: a shut listener fails until it listens again.
-func (s *listener) awaitListening(err error) bool {
-	s.mu.Lock()
-	shut, closed := s.shut, s.closed
-	if shut != nil && !closed {
-		close(s.paused)
-	}
-	s.mu.Unlock()
-	switch {
-	case closed:
-		return false
-	case shut != nil:
-		<-shut
-	default:
-		s.ep.up.log.Warn("accept", "endpoint", s.ep.id, "err", err)
-		time.Sleep(10 * time.Millisecond) // out of descriptors: the kernel gives no event when some are free
-	}
-	return true
-}
-
-func (s *listener) take(c *net.TCPConn) {
+func (s *listener) take(c socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.conns) >= s.ep.up.opts.MaxConns {
@@ -162,15 +143,6 @@ func (s *listener) refuse() error {
 	return err
 }
 
-// pause makes the accept loop wait once its accept fails; the caller holds mu.
-func (s *listener) pause() { s.shut, s.paused = make(chan struct{}), make(chan struct{}) }
-
-// resumeAccept ends the pause; the caller holds mu.
-func (s *listener) resumeAccept() {
-	close(s.shut)
-	s.shut = nil
-}
-
 func (s *listener) listen() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -189,7 +161,11 @@ func reuseAddr(fd, on int) error {
 }
 
 func (s *listener) control(f func(fd int) error) error {
-	raw, err := s.l.SyscallConn()
+	return control(s.l, f)
+}
+
+func control(l syscall.Conn, f func(fd int) error) error {
+	raw, err := l.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -206,12 +182,10 @@ func (s *listener) stop(string) error { return errNoProcess }
 func (s *listener) resume() error     { return errNoProcess }
 
 func (s *listener) close() {
-	s.mu.Lock()
-	s.closed = true
-	if s.shut != nil {
-		s.resumeAccept()
+	if s.door != nil {
+		s.door.close()
 	}
-	s.mu.Unlock()
+	s.end()
 	_ = s.l.Close()
 	<-s.done
 	_ = s.closeConns(context.Background())

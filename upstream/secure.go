@@ -57,7 +57,7 @@ func (c *conn) refusePlain() *wire.Ended {
 // secured is a TLS connection whose half-close reaches TCP.
 type secured struct {
 	*tls.Conn
-	tcp *net.TCPConn
+	tcp socket
 }
 
 // NetConn is the TCP connection below.
@@ -68,7 +68,7 @@ func (s secured) CloseWrite() error { return errors.Join(s.Conn.CloseWrite(), s.
 
 // underTLS is the connection as crypto/tls sees it: it reads what the reader holds before it reads on.
 type underTLS struct {
-	*net.TCPConn
+	socket
 	r     *bufio.Reader
 	think time.Duration // pause before each flight of the peer is read
 	last  []byte        // the end of what was read
@@ -114,7 +114,7 @@ func (c *conn) handshake(how wire.TLS, presenting func()) error {
 	if err != nil {
 		return err
 	}
-	under := &underTLS{TCPConn: c.tcp, r: c.r}
+	under := &underTLS{socket: c.tcp, r: c.r}
 	if how.Demand == wire.ClientCert {
 		under.think = clientCertTime
 	}

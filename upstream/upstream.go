@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -178,6 +179,7 @@ type EndpointConfig struct {
 	Kind     Kind     `json:"kind,omitempty" jsonschema:"http (default), process: served by a child process that can be killed, or tap: passes everything on to target and records it"`
 	Protocol Protocol `json:"protocol,omitempty" jsonschema:"what it speaks; default: http"`
 	Target   string   `json:"target,omitempty" jsonschema:"with kind tap: the IP:port to pass everything on to"`
+	Socket   string   `json:"socket,omitempty" jsonschema:"path of a unix socket to listen on besides the address; it ends in .sock"`
 	InBand   bool     `json:"inBand,omitempty" jsonschema:"let a request choose its own fault with the Gatefault field or ?gatefault="`
 }
 
@@ -195,8 +197,26 @@ func (c EndpointConfig) Validate() error {
 	if _, err := netip.ParseAddrPort(c.Target); (c.Kind == Tap) != (c.Target != "") || c.Target != "" && err != nil {
 		return errors.New("kind tap, and no other, needs a target: IP:port")
 	}
+	if err := c.validateSocket(); err != nil {
+		return err
+	}
 	if c.ID != "" && !endpointName.MatchString(c.ID) {
 		return fmt.Errorf("%q is not a name for an endpoint: it has up to 64 letters, digits, dots, colons, hyphens and underscores, the first a letter or digit", c.ID)
+	}
+	return nil
+}
+
+// maxSocket is the longest path of a unix socket in bytes, less what ".away" takes (unix(7), sun_path).
+const maxSocket = 100
+
+func (c EndpointConfig) validateSocket() error {
+	switch {
+	case c.Socket == "":
+		return nil
+	case c.Kind != "" && c.Kind != HTTP || c.Protocol != "" && c.Protocol != HTTP1:
+		return errors.New("a unix socket goes with kind http and protocol http")
+	case !filepath.IsAbs(c.Socket) || filepath.Clean(c.Socket) != c.Socket || filepath.Ext(c.Socket) != ".sock" || len(c.Socket) > maxSocket:
+		return fmt.Errorf("socket %q is not an absolute path that ends in .sock, of up to %d bytes", c.Socket, maxSocket)
 	}
 	return nil
 }

@@ -114,6 +114,10 @@ func gatewayRequest(spec Spec, image Image, binary string) (testcontainers.Conta
 	}
 	spec.Network.attach(&req)
 	spec.resolve(&req)
+	spec.Sockets.attach(&req)
+	if spec.bound() {
+		modifyHost(&req, func(h *container.HostConfig) { h.CapDrop = []string{"DAC_OVERRIDE"} })
+	}
 	return req, nil
 }
 

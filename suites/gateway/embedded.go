@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	upstreamprocess "github.com/gatefault/gatefault/upstream/process"
 )
 
 // transportProfile is the configuration of the embedded gateway: fields of [http.Transport].
@@ -37,6 +39,15 @@ type transportProfile struct {
 func (p transportProfile) transport(lane Lane) *http.Transport {
 	dialer := &net.Dialer{Timeout: p.DialTimeout}
 	dial := dialer.DialContext
+	if lane.Socket != "" {
+		dial = func(ctx context.Context, _, _ string) (conn net.Conn, err error) {
+			err = upstreamprocess.Bound(func() error {
+				conn, err = dialer.DialContext(ctx, "unix", lane.Socket)
+				return err
+			})
+			return conn, err
+		}
+	}
 	if p.LookUp {
 		dialer.Resolver = resolverAt(lane.Resolver)
 		dial = func(ctx context.Context, network, _ string) (net.Conn, error) { // the dot ends the name: no search list

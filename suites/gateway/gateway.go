@@ -56,6 +56,8 @@ type Spec struct {
 	// Engine and Network are needed in containers. The gateway joins the network, nothing is published.
 	Engine  *Engine
 	Network *Network
+	// Sockets, if set, is the volume with the upstream's sockets.
+	Sockets *Volume
 	// Image overrides the image ladder, see [Engine.Image].
 	Image string
 	// Binary overrides the search for a local program: a path.
@@ -152,6 +154,12 @@ func startError(name string, logs *LogBook, err error) *StartError {
 		failure.Log = append(failure.Log, line.Text)
 	}
 	return failure
+}
+
+// bound tells whether file permissions have to bind the gateway although it may run as root: they decide who may connect
+// to a socket.
+func (s Spec) bound() bool {
+	return slices.ContainsFunc(s.Lanes, func(l Lane) bool { return l.Socket != "" })
 }
 
 // Start starts a gateway and returns when every lane is ready. On failure nothing is left behind; the error wraps

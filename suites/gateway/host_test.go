@@ -152,6 +152,8 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"GET /containers/json":    `[{"Id":"c1",` + labels + `}]`,
 		"GET /networks":           `[{"Id":"n0","Name":"bridge"},{"Id":"n1","Name":"old",` + labels + `}]`,
 		"POST /networks/create":   `{"Id":"n2"}`,
+		"GET /volumes":            `{"Volumes":[{"Name":"v1",` + labels + `}]}`,
+		"POST /volumes/create":    `{"Name":"v2"}`,
 		"GET /images/img/json":    `{"Id":"sha256:1","Config":{}}`,
 		"POST /containers/create": `{"Id":"` + madeID + `"}`,
 
@@ -205,7 +207,7 @@ func TestAllCallsGoToTheEngineThatWasChecked(t *testing.T) {
 		}
 		useAll(t, e)
 		got := asked.calls()
-		for _, call := range []string{"DELETE /containers/c1", "DELETE /networks/n1", "POST /networks/create", "DELETE /networks/n2",
+		for _, call := range []string{"DELETE /containers/c1", "DELETE /networks/n1", "DELETE /volumes/v1", "POST /networks/create", "DELETE /networks/n2",
 			"POST /containers/create", "POST /containers/" + madeID + "/start", "DELETE /containers/" + madeID} {
 			if !slices.Contains(got, call) {
 				t.Errorf("the %s engine was not asked to %s; calls: %q", name, call, got)
@@ -233,7 +235,7 @@ func connectTo(t *testing.T, f *fakeEngine, socket string) *Engine {
 // useAll makes and removes everything.
 func useAll(t *testing.T, e *Engine) {
 	t.Helper()
-	if swept, err := e.Sweep(testContext(t)); err != nil || swept != (Swept{Containers: 1, Networks: 1}) {
+	if swept, err := e.Sweep(testContext(t)); err != nil || swept != (Swept{Containers: 1, Networks: 1, Volumes: 1}) {
 		t.Errorf("swept %+v, %v", swept, err)
 	}
 	if removed, err := e.RemoveAll(testContext(t)); err != nil || removed != (Swept{}) {

@@ -130,7 +130,7 @@ func startRegistry(t *testing.T) (address string) {
 	}
 	cmd := exec.Command(binary, "serve", config)
 	logs := NewLogBook(Regexp{})
-	child, err := startProcess(cmd, logs)
+	child, err := startProcess(cmd, logs, false)
 	if err != nil {
 		t.Fatal(err)
 	}

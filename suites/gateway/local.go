@@ -98,7 +98,7 @@ func runLocal(ctx context.Context, spec Spec, binary, scratch string) (*Running,
 	for _, lane := range spec.Lanes {
 		r.lanes = append(r.lanes, netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), lane.Listen))
 	}
-	child, err := startProcess(cmd, r.logs)
+	child, err := startProcess(cmd, r.logs, spec.bound())
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", binary, err)
 	}

@@ -162,7 +162,7 @@ func ownGatewayForever(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child, err := startProcess(cmd, logs)
+	child, err := startProcess(cmd, logs, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,7 +56,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if swept.Containers < 1 || swept.Networks < 1 {
+	if swept.Containers < 1 || swept.Networks < 1 || swept.Volumes < 1 {
 		t.Errorf("swept %+v", swept)
 	}
 	if _, err := e.docker.NetworkInspect(testContext(t), left.id, client.NetworkInspectOptions{}); err == nil {
@@ -69,7 +69,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-// leaveBehind makes a network with a container in the name of a process that has ended.
+// leaveBehind makes a network with a container and a volume in the name of a process that has ended.
 func leaveBehind(t *testing.T, e *Engine) *Network {
 	t.Helper()
 	dead := newEngine(e.docker, e.owner, e.progress)
@@ -78,7 +78,11 @@ func leaveBehind(t *testing.T, e *Engine) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := dead.Upstream(testContext(t), UpstreamSpec{Binary: upstreamProgram(t), Network: n}); err != nil {
+	v, err := dead.Volume(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dead.Upstream(testContext(t), UpstreamSpec{Binary: upstreamProgram(t), Network: n, Sockets: v}); err != nil {
 		t.Fatal(err)
 	}
 	return n

@@ -9,6 +9,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	upstreamprocess "github.com/gatefault/gatefault/upstream/process"
 )
 
 // termGrace is how long a gateway may take to end by itself, removing what it made in the kernel (semaphores), before it
@@ -22,8 +24,9 @@ type process struct {
 }
 
 // startProcess starts the command. The kernel ends the child when this process dies, whatever kills it (prctl(2),
-// PR_SET_PDEATHSIG); it gets SIGTERM, not SIGKILL, so that it can take its workers with it.
-func startProcess(cmd *exec.Cmd, logs *LogBook) (*process, error) {
+// PR_SET_PDEATHSIG); it gets SIGTERM, not SIGKILL, so that it can take its workers with it. With bound set, file permissions
+// bind it also when it runs as root.
+func startProcess(cmd *exec.Cmd, logs *LogBook, bound bool) (*process, error) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe: %w", err)
@@ -32,7 +35,7 @@ func startProcess(cmd *exec.Cmd, logs *LogBook) (*process, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	p := &process{exited: make(chan struct{})}
 	started := make(chan error)
-	go p.watch(cmd, reader, writer, logs, started)
+	go p.watch(cmd, reader, writer, logs, bound, started)
 	if err := <-started; err != nil {
 		return nil, err
 	}
@@ -41,11 +44,18 @@ func startProcess(cmd *exec.Cmd, logs *LogBook) (*process, error) {
 
 // watch starts the child and waits for it on one thread: the death signal is bound to the thread that started the child.
 // It ends when the child has.
-func (p *process) watch(cmd *exec.Cmd, reader, writer *os.File, logs *LogBook, started chan<- error) {
+func (p *process) watch(cmd *exec.Cmd, reader, writer *os.File, logs *LogBook, bound bool, started chan<- error) {
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	var err error
+	if bound {
+		err = upstreamprocess.BindChildren() // the thread keeps it, and ends with this goroutine
+	} else {
+		defer runtime.UnlockOSThread()
+	}
 	defer reader.Close()
-	err := cmd.Start()
+	if err == nil {
+		err = cmd.Start()
+	}
 	writer.Close()
 	if err != nil {
 		started <- err

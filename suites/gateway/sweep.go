@@ -15,10 +15,10 @@ import (
 
 // Swept counts what a sweep removed.
 type Swept struct {
-	Containers, Networks, Folders int
+	Containers, Networks, Volumes, Folders int
 }
 
-// Sweep removes the containers and networks that gatefault processes of this machine made and, being killed, did not
+// Sweep removes the containers, networks and volumes that gatefault processes of this machine made and, being killed, did not
 // remove. What living owners have stays. Errors are joined; the sweep goes on after one.
 func (e *Engine) Sweep(ctx context.Context) (Swept, error) {
 	return e.sweep(ctx, func(o owner) bool { return o.deadTo(e.owner) })
@@ -46,6 +46,13 @@ func (e *Engine) sweep(ctx context.Context, doomed func(owner) bool) (Swept, err
 	for _, n := range networks.Items {
 		if o, ok := parseOwner(n.Labels[labelOwner]); ok && doomed(o) {
 			failures = append(failures, counted(&swept.Networks, e.removeNetwork(ctx, n.ID)))
+		}
+	}
+	volumes, err := e.docker.VolumeList(ctx, client.VolumeListOptions{Filters: ours})
+	failures = append(failures, err)
+	for _, v := range volumes.Items {
+		if o, ok := parseOwner(v.Labels[labelOwner]); ok && doomed(o) {
+			failures = append(failures, counted(&swept.Volumes, e.removeVolume(ctx, v.Name)))
 		}
 	}
 	return swept, errors.Join(failures...)
@@ -120,6 +127,9 @@ func SweepFolders() (Swept, error) {
 	}
 	return swept, errors.Join(failures...)
 }
+
+// Scratch makes a temporary folder that [SweepFolders] removes if this process is killed. Remove it after use.
+func Scratch() (string, error) { return scratchFolder() }
 
 // scratchFolder makes a temporary folder that carries its owner's name. Others may enter but not list it: gateways that
 // start as root run their workers as another user.

@@ -32,6 +32,8 @@ type UpstreamSpec struct {
 	// Binary is the path of a statically linked gatefault program for Linux.
 	Binary  string
 	Network *Network
+	// Sockets, if set, is the volume that it makes its sockets in.
+	Sockets *Volume
 	// Names are further names of the upstream on the network.
 	Names []string
 	// Memory limits the container, in bytes, with no swap beyond it. 0 means no limit.
@@ -115,6 +117,7 @@ func (e *Engine) upstreamRequest(spec UpstreamSpec, tag string) testcontainers.C
 		req.Env[name] = value
 	}
 	spec.Network.attach(&req, spec.Names...)
+	spec.Sockets.attach(&req)
 	return req
 }
 

@@ -39,6 +39,7 @@ type lane struct {
 	index      int
 	endpoint   string
 	upstream   netip.AddrPort
+	socket     string // path of the endpoint's unix socket, in profiles with sockets
 	backup     string // the second endpoint, in profiles with two servers
 	backupAddr netip.AddrPort
 	domain     string // the upstream's name, in profiles with names
@@ -52,7 +53,7 @@ type lane struct {
 
 // toGateway is the lane as the gateway's configuration needs it.
 func (l *lane) toGateway() gateway.Lane {
-	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Backup: l.backupAddr, Domain: l.domain, Resolver: l.resolver}
+	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Socket: l.socket, Backup: l.backupAddr, Domain: l.domain, Resolver: l.resolver}
 }
 
 // endpoints lists the upstream's endpoints of the lane.

@@ -27,6 +27,8 @@ type proof struct {
 	queries  []upstream.Event // the name server was asked and answered wrong
 	failed   []upstream.Event
 	shaken   []upstream.Event // ends of TLS handshakes
+	verified []upstream.Event // attempts of the upstream's own that met the fault
+	arrived  []upstream.Event // connections that came
 }
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
@@ -47,6 +49,7 @@ func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.C
 				p.requests = append(p.requests, e)
 			}
 		case upstream.Accepted:
+			p.arrived = append(p.arrived, e)
 			if e.Fault == f.Name {
 				p.accepts = append(p.accepts, e)
 			}
@@ -64,6 +67,10 @@ func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.C
 			}
 		case upstream.ProcessEnd, upstream.Stopped:
 			p.process = append(p.process, e)
+		case upstream.Verified:
+			if e.Fault == f.Name {
+				p.verified = append(p.verified, e)
+			}
 		case upstream.Failed:
 			p.failed = append(p.failed, e)
 		case upstream.Handshake:
@@ -89,6 +96,8 @@ func (p proof) evidence() (string, error) {
 		return p.asked()
 	case fault.Exit:
 		return p.waitStatus()
+	case fault.State:
+		return p.state()
 	}
 	return "", fmt.Errorf("no way is known to prove %s", p.fault.Name)
 }
@@ -163,6 +172,22 @@ func (p proof) counted() (string, error) {
 		}
 	}
 	return "", fmt.Errorf("the kernel counted no packet that met %s", p.fault.Name)
+}
+
+// state wants the fault to have been there at the beginning and at the end, and no connection in between. It does not show
+// the gateway's attempt: a connection that cannot be made leaves no trace at the upstream.
+func (p proof) state() (string, error) {
+	if len(p.verified) < 2 {
+		return "", fmt.Errorf("nothing shows that %s was in force from the beginning to the end", p.fault.Name)
+	}
+	first, last := p.verified[0], p.verified[len(p.verified)-1]
+	for _, e := range p.arrived {
+		if e.Seq > first.Seq && e.Seq < last.Seq {
+			return "", fmt.Errorf("journal %d: a connection came through in spite of %s", e.Seq, p.fault.Name)
+		}
+	}
+	return fmt.Sprintf("journal %d and %d: %s was in force before and after the request (%s), and no connection came through",
+		first.Seq, last.Seq, p.fault.Name, first.Detail), nil
 }
 
 func packets(n uint64) string { return count(int(n), "packet") }

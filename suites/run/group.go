@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -73,6 +74,8 @@ func (g *group) host(c class) (*upstreamHost, error) {
 		return nil, g.stage.noMem
 	case c.kind == memoryKind:
 		return g.stage.memory, nil
+	case g.def.Profile(c.profile).Address == gateway.AddressUnix && g.place() != gateway.PlaceContainer:
+		return g.stage.local() // this process sees no container's sockets
 	}
 	return g.stage.plain, nil
 }
@@ -96,7 +99,7 @@ func (g *group) start(ctx context.Context) error {
 		}
 	}
 	all := g.all()
-	spec := gateway.Spec{Definition: g.def, Profile: g.profile, Place: g.place(), Engine: g.stage.engine, Network: g.stage.joined,
+	spec := gateway.Spec{Definition: g.def, Profile: g.profile, Place: g.place(), Engine: g.stage.engine, Network: g.stage.joined, Sockets: g.stage.sockets,
 		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name], Program: g.stage.opts.Program}
 	for i, l := range all {
 		l.index = i
@@ -265,6 +268,10 @@ func (g *group) openLane(ctx context.Context, h *upstreamHost, c class, id strin
 	needs := g.def.Profile(c.profile)
 	l := &lane{endpoint: id, profile: c.profile, control: h.control, place: g.place(), needs: needs}
 	config := upstream.EndpointConfig{ID: id, Protocol: upstream.Protocol(needs.Protocol)}
+	if needs.Address == gateway.AddressUnix {
+		l.socket = path.Join(h.folder, id+".sock")
+		config.Socket = l.socket
+	}
 	var err error
 	if needs.Address == gateway.AddressName {
 		l.domain, l.upstream, err = h.openNamed(ctx, config)

@@ -27,7 +27,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 		return nil, err
 	}
 	report := &Report{Started: began}
-	s, err := newStage(ctx, opts, needsMemory(cells))
+	s, err := newStage(ctx, opts, needsMemory(cells), opts.needSockets(cells))
 	if err == nil {
 		s.perform(ctx, cells)
 		report.collect(cells)
@@ -74,6 +74,15 @@ func (c *cell) fail(v Verdict, err error) { c.result.Verdict, c.result.Reason = 
 
 func needsMemory(cells []*cell) bool {
 	return slices.ContainsFunc(cells, func(c *cell) bool { return c.scenario.Endpoint == scenarios.MemoryEndpoint })
+}
+
+// needSockets tells whether a profile of the cells wants the upstream at a unix socket.
+func (o Options) needSockets(cells []*cell) bool {
+	return slices.ContainsFunc(o.Gateways, func(d *gateway.Definition) bool {
+		return slices.ContainsFunc(cells, func(c *cell) bool {
+			return c.result.Gateway.Name == d.Name && d.Profile(c.scenario.Profile).Address == gateway.AddressUnix
+		})
+	})
 }
 
 // perform runs all groups side by side, and then, one after the other, the cells that must be alone.

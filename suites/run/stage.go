@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 
@@ -36,10 +37,11 @@ type stage struct {
 	joined  *gateway.Network // of the gateways: the same, unless sabotaged
 	noBox   error            // why there are no containers
 
-	plain  *upstreamHost
-	memory *upstreamHost                 // nil unless a scenario needs it
-	noMem  error                         // why there is none
-	local  func() (*upstreamHost, error) // one in this process, started when first asked for
+	plain   *upstreamHost
+	memory  *upstreamHost                 // nil unless a scenario needs it
+	sockets *gateway.Volume               // nil unless a profile needs one
+	noMem   error                         // why there is none
+	local   func() (*upstreamHost, error) // one in this process, started when first asked for
 
 	mu     sync.Mutex                    // guards what follows
 	stops  []func(context.Context) error // side by side, first
@@ -54,12 +56,13 @@ type upstreamHost struct {
 	bind    string            // what its endpoints listen on
 	box     *gateway.Upstream // its container; nil: in this process
 	names   netip.AddrPort    // its name server
+	folder  string            // where its sockets are, for gateways as well
 	mu      sync.Mutex        // guards port
 	port    uint16            // next one; 0: any
 }
 
 // newStage starts the upstreams. The caller closes the stage also after an error.
-func newStage(ctx context.Context, opts Options, memory bool) (*stage, error) {
+func newStage(ctx context.Context, opts Options, memory, sockets bool) (*stage, error) {
 	s := &stage{opts: opts}
 	s.local = sync.OnceValues(func() (*upstreamHost, error) {
 		if s.engine == nil {
@@ -71,6 +74,13 @@ func newStage(ctx context.Context, opts Options, memory bool) (*stage, error) {
 		return s, err
 	}
 	began := time.Now()
+	if sockets && s.engine != nil {
+		var err error
+		if s.sockets, err = s.engine.Volume(ctx); err != nil {
+			return s, err
+		}
+		s.later(s.sockets.Remove)
+	}
 	var g errgroup.Group
 	g.Go(func() (err error) { s.plain, err = s.startUpstream(ctx, 0); return err })
 	if memory && s.engine != nil {
@@ -172,7 +182,7 @@ func (s *stage) startUpstream(ctx context.Context, memory int64) (*upstreamHost,
 		return s.startInProcess()
 	}
 	token := randomHex(16)
-	u, err := s.engine.Upstream(ctx, gateway.UpstreamSpec{Binary: s.opts.Program, Network: s.network, Memory: memory, Token: token})
+	u, err := s.engine.Upstream(ctx, gateway.UpstreamSpec{Binary: s.opts.Program, Network: s.network, Sockets: s.sockets, Memory: memory, Token: token})
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +191,7 @@ func (s *stage) startUpstream(ctx context.Context, memory int64) (*upstreamHost,
 	if err != nil {
 		return nil, err
 	}
-	return &upstreamHost{control: client, addr: u.Addr(), bind: "0.0.0.0", box: u, names: netip.AddrPortFrom(u.Addr(), namePort), port: firstPort}, nil
+	return &upstreamHost{control: client, addr: u.Addr(), bind: "0.0.0.0", box: u, names: netip.AddrPortFrom(u.Addr(), namePort), port: firstPort, folder: gateway.SocketFolder}, nil
 }
 
 // startInProcess runs upstream and control API here, on loopback.
@@ -190,7 +200,11 @@ func (s *stage) startInProcess() (*upstreamHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.later(func(context.Context) error { return up.Close() })
+	folder, err := gateway.Scratch()
+	if err != nil {
+		return nil, errors.Join(err, up.Close())
+	}
+	s.later(func(context.Context) error { return errors.Join(up.Close(), os.RemoveAll(folder)) })
 	token := randomHex(16)
 	server, err := control.Listen(control.Options{Address: "127.0.0.1:0", Token: token, Upstream: up, Log: s.logger()})
 	if err != nil {
@@ -201,7 +215,7 @@ func (s *stage) startInProcess() (*upstreamHost, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &upstreamHost{control: client, addr: netip.MustParseAddr("127.0.0.1"), bind: "127.0.0.1", names: up.NameServer()}, nil
+	return &upstreamHost{control: client, addr: netip.MustParseAddr("127.0.0.1"), bind: "127.0.0.1", names: up.NameServer(), folder: folder}, nil
 }
 
 // serve answers control calls until the stage closes.

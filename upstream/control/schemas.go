@@ -33,8 +33,8 @@ func scalars() map[reflect.Type]*jsonschema.Schema {
 		reflect.TypeFor[upstream.Protocol]():  enum(upstream.Protocols()...),
 		reflect.TypeFor[upstream.EventKind](): enum(eventKinds()...),
 		reflect.TypeFor[fault.Level]():        enum(fault.Armed, fault.Accept, fault.Request, fault.Beyond),
-		reflect.TypeFor[fault.Evidence]():     enum(fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.Log, fault.None),
-		reflect.TypeFor[fault.Need]():         enum(fault.NetAdmin, fault.Shaping, fault.Process, fault.Memory, fault.NameServer, fault.OldAddress, fault.Backend),
+		reflect.TypeFor[fault.Evidence]():     enum(fault.Event, fault.Kernel, fault.Exit, fault.Query, fault.State, fault.Log, fault.None),
+		reflect.TypeFor[fault.Need]():         enum(fault.NetAdmin, fault.Shaping, fault.Socket, fault.Process, fault.Memory, fault.NameServer, fault.OldAddress, fault.Backend),
 		reflect.TypeFor[fault.Kind]():         enum(fault.Duration, fault.Int, fault.Word),
 		reflect.TypeFor[[]byte]():             {Type: "string", ContentEncoding: "base64"},
 	}
@@ -57,6 +57,7 @@ func eventKinds() []upstream.EventKind {
 		upstream.ProcessRun,
 		upstream.Stopped,
 		upstream.Queried,
+		upstream.Verified,
 		upstream.Failed,
 	}
 }

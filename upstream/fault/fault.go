@@ -32,6 +32,7 @@ const (
 	Exit   Evidence = "exit"   // a wait status of the serving process
 	Query  Evidence = "query"  // a question that the name server answered wrong
 	Log    Evidence = "log"    // a line in the log of what did it
+	State  Evidence = "state"  // an attempt of the upstream's own met the fault, before and after, and nothing came through
 	None   Evidence = "none"   // nothing is injected
 )
 
@@ -43,6 +44,7 @@ const (
 	NetAdmin Need = "net-admin" // CAP_NET_ADMIN over a network namespace of the upstream's own
 	Process  Need = "process"   // an endpoint served by a child process
 	Memory   Need = "memory"    // a memory limit on the upstream's container
+	Socket   Need = "socket"    // an endpoint with a unix socket
 	Shaping  Need = "shaping"   // a kernel that can hold packets back
 	// NameServer: the upstream's own name server. OldAddress: a second address, where the endpoint is said to have been.
 	NameServer Need = "name-server"
@@ -77,6 +79,11 @@ const (
 	SayOld      Arming = "say-old"
 	SayTaken    Arming = "say-taken"    // the old address, where another service listens
 	StopBackend Arming = "stop-backend" // stop the backend's service and start it again
+
+	RemoveSocket  Arming = "remove-socket"  // unix socket: the file is gone
+	DenySocket    Arming = "deny-socket"    // unix socket: no permission to connect
+	AbandonSocket Arming = "abandon-socket" // unix socket: a file on which nobody listens
+	FillSocket    Arming = "fill-socket"    // unix socket: the accept queue is full
 )
 
 // Handler serves one request, or meets one connection at [Accept], in the way of a fault that needs logic. It tells the
@@ -156,7 +163,7 @@ func (v Values) expand(script string) string {
 
 // All lists the catalogue in the order of the layers.
 func All() []*Fault {
-	return slices.Concat(healthy, tcp, tls, head, body, conn, process, load, app, dns, php, waf, h2, grpc, ws, fcgi)
+	return slices.Concat(healthy, tcp, tls, unix, head, body, conn, process, load, app, dns, php, waf, h2, grpc, ws, fcgi)
 }
 
 // Find gives the fault of that name; the error names the nearest ones.

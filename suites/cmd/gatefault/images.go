@@ -83,7 +83,7 @@ func getImages(ctx context.Context, e *gateway.Engine, chosen []*gateway.Definit
 }
 
 type sweepCmd struct {
-	All    bool `help:"Remove the containers and networks of living runs, too."`
+	All    bool `help:"Remove the containers, networks and volumes of living runs, too."`
 	Images bool `help:"Remove the images that gatefault built, unless a container uses them. Pulled images stay."`
 }
 
@@ -101,19 +101,19 @@ func (c *sweepCmd) Run(ctx context.Context, a *app) error {
 		a.printf("removed folders: %d\nDocker was not asked: %v\n", folders.Folders, err)
 		return nil
 	}
-	a.printf("removed containers: %d, networks: %d, images: %d, folders: %d\n", p.containers, p.networks, p.images, folders.Folders)
+	a.printf("removed containers: %d, networks: %d, volumes: %d, images: %d, folders: %d\n", p.containers, p.networks, p.volumes, p.images, folders.Folders)
 	return nil
 }
 
 func (c *sweepCmd) sweep(ctx context.Context, a *app) (p purged, err error) {
 	err = a.withEngine(ctx, func(e *gateway.Engine, _ func(string, ...any)) error {
 		swept, err := e.Sweep(ctx)
-		p.containers, p.networks = swept.Containers, swept.Networks
+		p.containers, p.networks, p.volumes = swept.Containers, swept.Networks, swept.Volumes
 		return err
 	})
 	if err != nil || !c.All && !c.Images {
 		return p, err
 	}
 	more, err := purge(ctx, c.All, c.Images)
-	return purged{p.containers + more.containers, p.networks + more.networks, more.images}, err
+	return purged{p.containers + more.containers, p.networks + more.networks, p.volumes + more.volumes, more.images}, err
 }

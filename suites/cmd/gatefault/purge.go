@@ -18,7 +18,7 @@ const (
 )
 
 // purged counts what a purge removed.
-type purged struct{ containers, networks, images int }
+type purged struct{ containers, networks, volumes, images int }
 
 // remover removes things from one engine and goes on after an error. The client is passed in and nothing else is asked:
 // no other engine can be meant.
@@ -38,7 +38,7 @@ func (r *remover) count(n *int, what string, err error) {
 	}
 }
 
-// running removes all containers and networks of gatefault, whoever uses them now.
+// running removes all containers, networks and volumes of gatefault, whoever uses them now.
 func (r *remover) running(ctx context.Context) {
 	boxes, err := r.docker.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: labelled(labelOwner)})
 	r.failures = append(r.failures, err)
@@ -51,6 +51,12 @@ func (r *remover) running(ctx context.Context) {
 	for _, n := range networks.Items {
 		_, err := r.docker.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
 		r.count(&r.removed.networks, "network", err)
+	}
+	volumes, err := r.docker.VolumeList(ctx, client.VolumeListOptions{Filters: labelled(labelOwner)})
+	r.failures = append(r.failures, err)
+	for _, v := range volumes.Items {
+		_, err := r.docker.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{Force: true})
+		r.count(&r.removed.volumes, "volume", err)
 	}
 }
 

@@ -41,6 +41,8 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `[{"Id":"c1"}]`)
 	case path == "/networks":
 		fmt.Fprint(w, `[{"Id":"n1"}]`)
+	case path == "/volumes":
+		fmt.Fprint(w, `{"Volumes":[{"Name":"v1"}]}`)
 	case path == "/images/json":
 		fmt.Fprint(w, `[{"Id":"i1"},{"Id":"i2"}]`)
 	default:
@@ -62,12 +64,13 @@ func TestPurgeRemovesWhatIsLabelledAndNothingElse(t *testing.T) {
 	r := &remover{docker: docker}
 	r.running(t.Context())
 	r.images(t.Context())
-	if want := (purged{containers: 1, images: 1}); errors.Join(r.failures...) != nil || r.removed != want {
+	if want := (purged{containers: 1, volumes: 1, images: 1}); errors.Join(r.failures...) != nil || r.removed != want {
 		t.Errorf("got %+v, %v; want %+v", r.removed, r.failures, want)
 	}
 	want := []string{
 		`GET /containers/json {"label":{"gatefault.owner":true}}`, "DELETE /containers/c1",
 		`GET /networks {"label":{"gatefault.owner":true}}`, "DELETE /networks/n1",
+		`GET /volumes {"label":{"gatefault.owner":true}}`, "DELETE /volumes/v1",
 		`GET /images/json {"label":{"gatefault":true}}`, "DELETE /images/i1", "DELETE /images/i2",
 	}
 	if !slices.Equal(engine.asked, want) {

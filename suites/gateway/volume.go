@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+)
+
+// SocketFolder is where containers see the sockets that they share.
+const SocketFolder = "/run/gatefault"
+
+// Volume is a folder that containers of one run share at [SocketFolder].
+type Volume struct {
+	// Name is the volume's name in the engine.
+	Name   string
+	engine *Engine
+}
+
+// Volume makes an empty volume. Remove it when its containers are gone.
+func (e *Engine) Volume(ctx context.Context) (*Volume, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createTimeout)
+	defer cancel()
+	v := &Volume{Name: uniqueName("sockets"), engine: e}
+	_, err := e.docker.VolumeCreate(ctx, client.VolumeCreateOptions{Name: v.Name, Labels: e.labels("volume")})
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("make a volume: %w", err), e.undo(ctx, e.removeVolume, v.Name))
+	}
+	return v, nil
+}
+
+// Remove removes the volume. Its containers must be gone.
+func (v *Volume) Remove(ctx context.Context) error { return v.engine.removeVolume(ctx, v.Name) }
+
+func (e *Engine) removeVolume(ctx context.Context, name string) error {
+	_, err := e.docker.VolumeRemove(ctx, name, client.VolumeRemoveOptions{Force: true})
+	if err != nil && !errdefs.IsNotFound(err) {
+		return fmt.Errorf("remove volume: %w", err)
+	}
+	return nil
+}
+
+// attach gives a container the volume; nil is no volume.
+func (v *Volume) attach(req *testcontainers.ContainerRequest) {
+	if v == nil {
+		return
+	}
+	modifyHost(req, func(h *container.HostConfig) {
+		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Source: v.Name, Target: SocketFolder})
+	})
+}
+
+// modifyHost adds to what changes the host configuration of a container.
+func modifyHost(req *testcontainers.ContainerRequest, modify func(*container.HostConfig)) {
+	before := req.HostConfigModifier
+	req.HostConfigModifier = func(h *container.HostConfig) {
+		if before != nil {
+			before(h)
+		}
+		modify(h)
+	}
+}
