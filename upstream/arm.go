@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/gatefault/gatefault/upstream/fault"
@@ -61,6 +62,8 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 		return ep.server.resume, ep.server.stop(r.Fault)
 	case fault.RemoveSocket, fault.DenySocket, fault.AbandonSocket, fault.FillSocket:
 		return ep.armDoor(r.Fault, r.fault.Arm)
+	case fault.DenyEgress:
+		return ep.armEgress(r.Fault, syscall.EACCES)
 	case fault.FillBacklog:
 		return ep.armBacklog(r.Fault)
 	}

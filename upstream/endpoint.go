@@ -83,6 +83,8 @@ func (ep *Endpoint) start(kind Kind) error {
 		begin = startProcess
 	case Tap:
 		begin = startTap
+	case Egress:
+		begin = startEgress
 	}
 	if kind == Process && ep.speaks == OverTLS { // its certificates would come from an authority of its own
 		return fmt.Errorf("a process endpoint that speaks tls is %w: use kind: http", ErrUnsupported)
@@ -185,6 +187,8 @@ func (ep *Endpoint) able(c *compiled) error {
 			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.fwErr)
 		case r.fault.Needing(fault.NetAdmin) && r.fault.Level == fault.Request && ep.Kind() == Process:
 			return fmt.Errorf("%s is %w: the process that serves endpoint %s has no firewall (use kind: http)", r.fault.Name, ErrUnsupported, ep.id)
+		case r.fault.Needing(fault.Egress) != (ep.Kind() == Egress):
+			return fmt.Errorf("%s is %w at endpoint %s of kind %s: faults of the layer egress, and no others, belong to kind egress", r.fault.Name, ErrUnsupported, ep.id, ep.Kind())
 		case r.fault.Needing(fault.Socket) && (ep.socket == "" || ep.Kind() != HTTP):
 			return fmt.Errorf("%s is %w: endpoint %s has no unix socket", r.fault.Name, ErrUnsupported, ep.id)
 		case r.fault.Needing(fault.Shaping) && ep.up.shaping() != nil:

@@ -69,7 +69,7 @@ var elsewhere = map[string]bool{
 	"head.early-close-on-upload": true,
 	"conn.reset-reuse":           true, "conn.close-idle": true, "conn.unsolicited": true, "conn.two-answers-late": true,
 	"conn.two-answers-race": true,
-	"unix.missing":          true, "unix.permission": true, "unix.refused": true, "unix.backlog": true,
+	"egress.denied":         true, "unix.missing": true, "unix.permission": true, "unix.refused": true, "unix.backlog": true,
 }
 
 func TestEveryFaultOnTheWire(t *testing.T) {

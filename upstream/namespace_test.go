@@ -195,3 +195,29 @@ func TestInsideBacklogIsFullForEveryAttempt(t *testing.T) {
 		t.Errorf("failed: %+v", page.Events)
 	}
 }
+
+func TestInsideEgressIsDenied(t *testing.T) {
+	up, ep := inside(t)
+	out, err := up.Listen(upstream.EndpointConfig{ID: "out", Kind: upstream.Egress, Address: ep.Addr().String()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	setPlan(t, out, upstream.Rule{Fault: "egress.denied"})
+	if _, err := net.Dial("tcp", ep.Addr().String()); !errors.Is(err, syscall.EACCES) {
+		t.Errorf("dial: %v, want EACCES", err)
+	}
+	if err := out.Clear(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	got, _ := talk(t, ep, get)
+	wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
+	if n := len(up.Journal().After(0, upstream.Filter{Kind: upstream.Verified}, 10).Events); n != 2 {
+		t.Errorf("verified %d times, want before and after", n)
+	}
+	for _, name := range []string{"egress.denied", "tcp.refuse"} {
+		wrong := map[string]*upstream.Endpoint{"egress.denied": ep, "tcp.refuse": out}[name]
+		if err := wrong.SetPlan(t.Context(), upstream.Plan{Rules: []upstream.Rule{{Fault: name}}}, upstream.Keep); !errors.Is(err, upstream.ErrUnsupported) {
+			t.Errorf("%s at an endpoint of kind %s: %v", name, wrong.Kind(), err)
+		}
+	}
+}

@@ -176,7 +176,7 @@ func (u *Upstream) Abilities() Abilities {
 type EndpointConfig struct {
 	ID       string   `json:"id,omitempty" jsonschema:"name; default: the address it got"`
 	Address  string   `json:"address" jsonschema:"host:port to listen on; port 0 takes a free one"`
-	Kind     Kind     `json:"kind,omitempty" jsonschema:"http (default), process: served by a child process that can be killed, or tap: passes everything on to target and records it"`
+	Kind     Kind     `json:"kind,omitempty" jsonschema:"http (default), process: served by a child process that can be killed, tap: passes everything on to target and records it, or egress: an address that programs beside this one connect to"`
 	Protocol Protocol `json:"protocol,omitempty" jsonschema:"what it speaks; default: http"`
 	Target   string   `json:"target,omitempty" jsonschema:"with kind tap: the IP:port to pass everything on to"`
 	Socket   string   `json:"socket,omitempty" jsonschema:"path of a unix socket to listen on besides the address; it ends in .sock"`
@@ -232,11 +232,12 @@ const (
 	HTTP    Kind = "http"
 	Process Kind = "process"
 	Tap     Kind = "tap"
+	Egress  Kind = "egress"
 )
 
 func (k Kind) validate() error {
-	if k != HTTP && k != Process && k != Tap {
-		return fmt.Errorf("no kind of endpoint is called %q; there are http, process and tap", string(k))
+	if k != HTTP && k != Process && k != Tap && k != Egress {
+		return fmt.Errorf("no kind of endpoint is called %q; there are http, process, tap and egress", string(k))
 	}
 	return nil
 }

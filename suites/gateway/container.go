@@ -77,7 +77,7 @@ func runContainer(ctx context.Context, spec Spec, image Image, binary string) (*
 	if err != nil {
 		return nil, fmt.Errorf("run %s in %s: %w", binary, image.Ref, err)
 	}
-	r := &Running{spec: spec, image: image.String(), logs: logs, stop: box.remove}
+	r := &Running{spec: spec, image: image.String(), logs: logs, stop: box.remove, box: box}
 	for _, lane := range spec.Lanes {
 		r.lanes = append(r.lanes, netip.AddrPortFrom(box.addr, lane.Listen))
 	}

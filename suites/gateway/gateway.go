@@ -93,6 +93,7 @@ type Running struct {
 	lanes   []netip.AddrPort
 	logs    *LogBook
 	stop    func(context.Context) error
+	box     *box // nil outside of containers
 }
 
 // Name is the gateway's name, such as nginx.

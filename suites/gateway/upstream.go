@@ -32,6 +32,9 @@ type UpstreamSpec struct {
 	// Binary is the path of a statically linked gatefault program for Linux.
 	Binary  string
 	Network *Network
+	// Beside, instead of a network, is a gateway in a container whose network namespace it shares: it then sees what the
+	// gateway's host would.
+	Beside *Running
 	// Sockets, if set, is the volume that it makes its sockets in.
 	Sockets *Volume
 	// Names are further names of the upstream on the network.
@@ -71,8 +74,8 @@ func (u *Upstream) Stop(ctx context.Context) error { return u.box.remove(ctx) }
 // Upstream builds the image of the given program, unless it is there, and runs it as root with CAP_NET_ADMIN, so that it
 // can set firewall rules in its own network namespace. It returns when the control port accepts.
 func (e *Engine) Upstream(ctx context.Context, spec UpstreamSpec) (*Upstream, error) {
-	if spec.Network == nil {
-		return nil, errors.New("run the upstream: a network is needed")
+	if (spec.Network == nil) == (spec.Beside == nil) || spec.Beside != nil && spec.Beside.box == nil {
+		return nil, errors.New("run the upstream: either a network or a gateway in a container is needed")
 	}
 	tag, err := e.UpstreamImage(ctx, spec.Binary)
 	if err != nil {
@@ -82,6 +85,9 @@ func (e *Engine) Upstream(ctx context.Context, spec UpstreamSpec) (*Upstream, er
 	box, err := e.run(ctx, e.upstreamRequest(spec, tag), logs)
 	if err != nil {
 		return nil, fmt.Errorf("run the upstream: %w", err)
+	}
+	if spec.Beside != nil {
+		box.addr = spec.Beside.box.addr
 	}
 	u := &Upstream{addr: box.addr, logs: logs, box: box}
 	ready := box.awaitExit
@@ -116,9 +122,20 @@ func (e *Engine) upstreamRequest(spec UpstreamSpec, tag string) testcontainers.C
 	for name, value := range spec.Env {
 		req.Env[name] = value
 	}
-	spec.Network.attach(&req, spec.Names...)
+	if spec.Beside == nil {
+		spec.Network.attach(&req, spec.Names...)
+	} else {
+		spec.Beside.share(&req)
+	}
 	spec.Sockets.attach(&req)
 	return req
+}
+
+// share puts a container into the gateway's network namespace, whose settings it cannot change.
+func (r *Running) share(req *testcontainers.ContainerRequest) {
+	modifyHost(req, func(h *container.HostConfig) {
+		h.NetworkMode, h.Sysctls = container.NetworkMode("container:"+r.box.id), nil
+	})
 }
 
 // UpstreamImage returns the tag of the upstream's image for the given static program, building it if it is missing. The

@@ -49,6 +49,7 @@ type lane struct {
 	pool       *gateway.LanePool // in profiles with a backend: the lane's part of it; the endpoint is what it calls
 	backend    *gateway.RunningBackend
 	control    *control.Client
+	gate       func() (*upstreamHost, error) // what can change the gateway's own way out
 }
 
 // toGateway is the lane as the gateway's configuration needs it.
@@ -76,6 +77,8 @@ type cell struct {
 	injected time.Time
 	others   *sync.WaitGroup // requests of other clients that are under way
 	ended    gateway.Exit    // of the backend
+	gateHost *upstreamHost   // where the fault is put, when not at the upstream
+	gateFrom uint64          // where in its journal the fault begins
 }
 
 // path gives the target of the cell's requests in one phase.
@@ -207,7 +210,7 @@ func (c *cell) clear(ctx context.Context, existing upstream.Existing) error {
 	if c.backend != nil {
 		errs = append(errs, c.backend.Resume(ctx))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.clearGate(ctx))...)
 }
 
 // targets lists the endpoints that get the fault.
@@ -244,6 +247,9 @@ func (c *cell) begin(ctx context.Context) (uint64, error) {
 func (c *cell) inject(ctx context.Context) (uint64, error) {
 	if c.fault.Level == fault.Beyond {
 		return c.injectBeyond(ctx)
+	}
+	if c.atGate() {
+		return c.injectAtGate(ctx)
 	}
 	existing := upstream.CloseExisting
 	if t := c.scenario.Traffic; c.scenario.Prime || t != nil && t.Inject != nil {

@@ -29,7 +29,12 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 			return proof{}, "", err
 		}
 		p := c.newProof(c.faulted(events), wanted, c.scenario.Contact)
-		c.result.Journal = events
+		atGate, err := c.gateEvents(ctx)
+		if err != nil {
+			return p, "", fmt.Errorf("read the journal beside the gateway: %w", err)
+		}
+		p.atGate(atGate, c.cleared)
+		c.result.Journal = append(events, atGate...)
 		p.begun = c.begun()
 		if c.fault.Level == fault.Beyond {
 			evidence, err := c.beyondEvidence(ctx)

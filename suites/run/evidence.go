@@ -29,6 +29,7 @@ type proof struct {
 	shaken   []upstream.Event // ends of TLS handshakes
 	verified []upstream.Event // attempts of the upstream's own that met the fault
 	arrived  []upstream.Event // connections that came
+	cleared  uint64           // where in the upstream's journal a fault elsewhere ends
 }
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
@@ -174,6 +175,18 @@ func (p proof) counted() (string, error) {
 	return "", fmt.Errorf("the kernel counted no packet that met %s", p.fault.Name)
 }
 
+// atGate takes in what the journal beside the gateway says; the upstream's own tells when the fault ended.
+func (p *proof) atGate(events []upstream.Event, cleared uint64) {
+	for _, e := range events {
+		switch e.Kind {
+		case upstream.Verified:
+			p.verified, p.cleared = append(p.verified, e), cleared
+		case upstream.Failed:
+			p.failed = append(p.failed, e)
+		}
+	}
+}
+
 // state wants the fault to have been there at the beginning and at the end, and no connection in between. It does not show
 // the gateway's attempt: a connection that cannot be made leaves no trace at the upstream.
 func (p proof) state() (string, error) {
@@ -181,8 +194,12 @@ func (p proof) state() (string, error) {
 		return "", fmt.Errorf("nothing shows that %s was in force from the beginning to the end", p.fault.Name)
 	}
 	first, last := p.verified[0], p.verified[len(p.verified)-1]
+	from, to := first.Seq, last.Seq
+	if p.cleared > 0 {
+		from, to = 0, p.cleared
+	}
 	for _, e := range p.arrived {
-		if e.Seq > first.Seq && e.Seq < last.Seq {
+		if e.Seq > from && e.Seq < to {
 			return "", fmt.Errorf("journal %d: a connection came through in spite of %s", e.Seq, p.fault.Name)
 		}
 	}

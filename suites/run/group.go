@@ -119,8 +119,9 @@ func (g *group) start(ctx context.Context) error {
 		return err
 	}
 	g.stage.waited(&g.stage.timing.SlowestStart, time.Since(began))
+	gate := g.gate(ctx, cmp.Or(g.inner, g.gateway))
 	for _, l := range all {
-		l.gateway, l.inner = g.gateway, g.inner
+		l.gateway, l.inner, l.gate = g.gateway, g.inner, gate
 	}
 	return nil
 }

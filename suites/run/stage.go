@@ -181,8 +181,14 @@ func (s *stage) startUpstream(ctx context.Context, memory int64) (*upstreamHost,
 	if s.engine == nil {
 		return s.startInProcess()
 	}
+	return s.startContainer(ctx, gateway.UpstreamSpec{Network: s.network, Sockets: s.sockets, Memory: memory})
+}
+
+// startContainer starts an upstream, or what does its work beside a gateway, in a container.
+func (s *stage) startContainer(ctx context.Context, spec gateway.UpstreamSpec) (*upstreamHost, error) {
 	token := randomHex(16)
-	u, err := s.engine.Upstream(ctx, gateway.UpstreamSpec{Binary: s.opts.Program, Network: s.network, Sockets: s.sockets, Memory: memory, Token: token})
+	spec.Binary, spec.Token = s.opts.Program, token
+	u, err := s.engine.Upstream(ctx, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -44,6 +44,7 @@ const (
 	NetAdmin Need = "net-admin" // CAP_NET_ADMIN over a network namespace of the upstream's own
 	Process  Need = "process"   // an endpoint served by a child process
 	Memory   Need = "memory"    // a memory limit on the upstream's container
+	Egress   Need = "egress"    // an endpoint that stands for an address on the gateway's way out
 	Socket   Need = "socket"    // an endpoint with a unix socket
 	Shaping  Need = "shaping"   // a kernel that can hold packets back
 	// NameServer: the upstream's own name server. OldAddress: a second address, where the endpoint is said to have been.
@@ -84,6 +85,8 @@ const (
 	DenySocket    Arming = "deny-socket"    // unix socket: no permission to connect
 	AbandonSocket Arming = "abandon-socket" // unix socket: a file on which nobody listens
 	FillSocket    Arming = "fill-socket"    // unix socket: the accept queue is full
+
+	DenyEgress Arming = "deny-egress" // routing policy: connecting to the address is prohibited
 )
 
 // Handler serves one request, or meets one connection at [Accept], in the way of a fault that needs logic. It tells the
@@ -163,7 +166,7 @@ func (v Values) expand(script string) string {
 
 // All lists the catalogue in the order of the layers.
 func All() []*Fault {
-	return slices.Concat(healthy, tcp, tls, unix, head, body, conn, process, load, app, dns, php, waf, h2, grpc, ws, fcgi)
+	return slices.Concat(healthy, tcp, tls, unix, egress, head, body, conn, process, load, app, dns, php, waf, h2, grpc, ws, fcgi)
 }
 
 // Find gives the fault of that name; the error names the nearest ones.

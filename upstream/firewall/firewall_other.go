@@ -44,6 +44,9 @@ func (*Firewall) ArmRate(netip.AddrPort, int) (*Rule, error) { return nil, unava
 // CanShape returns an error that wraps [ErrUnavailable].
 func (*Firewall) CanShape() error { return unavailable() }
 
+// Prohibit returns an error that wraps [ErrUnavailable].
+func (*Firewall) Prohibit(netip.AddrPort) (func() error, error) { return nil, unavailable() }
+
 // ArmConn returns an error that wraps [ErrUnavailable].
 func (*Firewall) ArmConn(_, _ netip.AddrPort) (*Rule, error) { return nil, unavailable() }
 

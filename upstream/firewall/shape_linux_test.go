@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestDropRepliesIsOneWay(t *testing.T) {
@@ -253,5 +255,29 @@ func TestNeighboursDoNotDropHeldPackets(t *testing.T) {
 	}
 	if len(f.idle) > 0 {
 		t.Errorf("%d empty chains stay", len(f.idle))
+	}
+}
+
+func TestProhibitForbidsOneAddressAndPort(t *testing.T) {
+	f, server, other := opened(t), echo(t, "127.0.0.1"), echo(t, "127.0.0.1")
+	for range 2 {
+		undo, err := f.Prohibit(server)
+		if errors.Is(err, ErrUnavailable) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := dial(t, server, time.Second); !errors.Is(err, unix.EACCES) {
+			t.Errorf("dial = %v, want EACCES", err)
+		}
+		talks(t, mustDial(t, other))
+		if err := undo(); err != nil {
+			t.Fatal(err)
+		}
+		talks(t, mustDial(t, server))
+	}
+	if _, err := f.Prohibit(netip.MustParseAddrPort("0.0.0.0:80")); err == nil {
+		t.Error("every address was prohibited")
 	}
 }
