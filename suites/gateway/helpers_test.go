@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,8 +115,8 @@ func loopbackUpstreams(t *testing.T, count int) []Lane {
 	return lanes
 }
 
-// prepare gives what the profile's configuration wants to find and tells whether an upstream of plain HTTP answers through
-// it; the cells of package run prove the other profiles.
+// prepare gives what the profile's configuration wants to find and tells whether an upstream of plain HTTP at an address
+// answers through it; the cells of package run prove the other profiles.
 func prepare(t *testing.T, spec *Spec) (plain bool) {
 	t.Helper()
 	needs := spec.Definition.Profile(spec.Profile)
@@ -129,7 +130,13 @@ func prepare(t *testing.T, spec *Spec) (plain bool) {
 		}
 		spec.Files = map[string]string{CAFile: string(authority.PEM())}
 	}
-	return needs.Protocol == "" && !needs.Broken && needs.Backend == nil
+	if needs.Address == AddressName {
+		spec.Lanes = slices.Clone(spec.Lanes)
+		for i := range spec.Lanes {
+			spec.Lanes[i].Domain, spec.Lanes[i].Resolver = "upstream.test", spec.Lanes[i].Upstream
+		}
+	}
+	return needs.Protocol == "" && !needs.Broken && needs.Backend == nil && needs.Address != AddressName
 }
 
 // skipLacking skips a test of a profile that the installed version of the product cannot have.

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -25,7 +26,7 @@ func (s Spec) usesSystemResolver() bool {
 // nameServer is the one that lanes with names ask; there is one for all.
 func (s Spec) nameServer() netip.AddrPort {
 	for _, lane := range s.Lanes {
-		if lane.Domain != "" {
+		if s.Definition.Profile(cmp.Or(lane.Profile, s.Profile)).Address == AddressName {
 			return lane.Resolver
 		}
 	}
