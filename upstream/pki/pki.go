@@ -18,12 +18,15 @@ import (
 	"time"
 )
 
-// ServerName is the host name of every certificate but those with the wrong name. The domain .test is reserved for such
-// uses (RFC 6761 §6.2).
-const ServerName = "upstream.gatefault.test"
+// domain is where all names lie, also those that the upstream's name server gives to endpoints. Nobody else can own it:
+// .test is reserved (RFC 6761 §6.2).
+const domain = "gatefault.test"
+
+// ServerName is a host name on every certificate but those with the wrong name; they hold all names of its domain.
+const ServerName = "upstream." + domain
 
 // OtherName is the host name of certificates with the wrong name.
-const OtherName = "somebody-else.gatefault.test"
+const OtherName = "somebody-else." + domain
 
 // Kind says what is right or wrong with a certificate.
 type Kind string
@@ -150,7 +153,7 @@ func (a *Authority) template(id leafID) *x509.Certificate {
 		Subject:   pkix.Name{CommonName: id.addr.String(), Organization: []string{"gatefault"}, OrganizationalUnit: []string{string(id.kind)}},
 		NotBefore: from, NotAfter: to,
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, BasicConstraintsValid: true,
-		DNSNames: []string{ServerName}, IPAddresses: []net.IP{id.addr.AsSlice()},
+		DNSNames: []string{ServerName, "*." + domain}, IPAddresses: []net.IP{id.addr.AsSlice()},
 	}
 	if id.kind == WrongName {
 		t.Subject.CommonName, t.DNSNames, t.IPAddresses = OtherName, []string{OtherName}, nil

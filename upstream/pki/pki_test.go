@@ -38,7 +38,7 @@ func authority(t *testing.T) *pki.Authority {
 
 func TestGoodCertificateFitsNameAndAddress(t *testing.T) {
 	a := authority(t)
-	for _, name := range []string{pki.ServerName, addr.String()} {
+	for _, name := range []string{pki.ServerName, "app.gatefault.test", addr.String()} {
 		if err := verify(t, a, pki.Good, name); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

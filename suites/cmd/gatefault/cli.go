@@ -103,7 +103,7 @@ func (a *app) dispatch(ctx context.Context, args []string) (err error) {
 
 func (a *app) parser(ctx context.Context) (*kong.Kong, error) {
 	return kong.New(&grammar{},
-		kong.Name("gatefault"), kong.Description(about), kong.Writers(a.out, a.err),
+		kong.Name("gatefault"), kong.Description(about), kong.Writers(a.out, a.err), kong.Vars{"protocols": protocols()},
 		kong.Exit(func(code int) { panic(helped{code}) }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 120}),
 		kong.ValueFormatter(func(v *kong.Value) string {

@@ -20,6 +20,7 @@ type upstreamCmd struct {
 	Token    string   `from:"GATEFAULT_TOKEN" help:"Token that the control API demands."`
 	Listen   []string `placeholder:"[ID=]ADDR" default:"app=127.0.0.1:8080" from:"GATEFAULT_LISTEN" help:"Endpoints; none opens no endpoint. Default: ${default}."`
 	Kind     string   `enum:"http,process" default:"http" help:"Who serves the endpoints: http, or process for a child process that can be killed."`
+	Protocol string   `placeholder:"NAME" default:"http" help:"What the endpoints speak: ${protocols}. For tls the control API gives the certificate to trust, GET /api/v1/ca. Default: ${default}."`
 	InBand   bool     `help:"Let a request choose its own fault: with the header field 'Gatefault: head.slow;delay=2s' or the query ?gatefault=head.slow;delay=2s."`
 	OwnNetns bool     `from:"GATEFAULT_OWN_NETNS" help:"This process has a network namespace to itself, so firewall rules may be set in it."`
 	DNS      string   `name:"dns" placeholder:"ADDR" from:"GATEFAULT_DNS" help:"Where a name server listens, over UDP and TCP, in whose zone gatefault.test every endpoint has a name, such as 127.0.0.1:9553. Default: none."`
@@ -63,6 +64,9 @@ func (c *upstreamCmd) plan(a *app) (upstream.Plan, error) {
 
 // endpoints reads --listen.
 func (c *upstreamCmd) endpoints() ([]upstream.EndpointConfig, error) {
+	if err := (upstream.EndpointConfig{Address: "127.0.0.1:0", Protocol: upstream.Protocol(c.Protocol)}).Validate(); err != nil {
+		return nil, fmt.Errorf("--protocol: %w", err)
+	}
 	if len(c.Listen) == 1 && c.Listen[0] == "none" {
 		return nil, nil
 	}
@@ -72,7 +76,7 @@ func (c *upstreamCmd) endpoints() ([]upstream.EndpointConfig, error) {
 		if !named {
 			id, addr = "", text
 		}
-		cfg := upstream.EndpointConfig{ID: id, Address: addr, Kind: upstream.Kind(c.Kind), InBand: c.InBand}
+		cfg := upstream.EndpointConfig{ID: id, Address: addr, Kind: upstream.Kind(c.Kind), Protocol: upstream.Protocol(c.Protocol), InBand: c.InBand}
 		if err := cfg.Validate(); err != nil {
 			return nil, fmt.Errorf("--listen %s: %w; write ID=127.0.0.1:8080", text, err)
 		}
@@ -175,7 +179,24 @@ func open(ctx context.Context, up *upstream.Upstream, cfg upstream.EndpointConfi
 			return "", err
 		}
 	}
-	return fmt.Sprintf("%-12s http://%s  %s", ep.ID(), asked(cfg.Address, ep.Addr()), planText(plan)), nil
+	return fmt.Sprintf("%-12s %s://%s  %s", ep.ID(), scheme(cfg), asked(cfg.Address, ep.Addr()), planText(plan)), nil
+}
+
+// protocols lists what endpoints can speak.
+func protocols() string {
+	var names []string
+	for _, p := range upstream.Protocols() {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ", ")
+}
+
+// scheme is what the address of an endpoint begins with.
+func scheme(cfg upstream.EndpointConfig) string {
+	if cfg.Protocol == upstream.OverTLS {
+		return "https"
+	}
+	return "http"
 }
 
 // listen opens an endpoint. A child process tells of an address in use in words only, so that is tried before it is started.
