@@ -71,6 +71,11 @@ func (ep *Endpoint) armNow(r *rule) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s, ok := ep.server.(*childServer); ok && lives[r.fault.Arm] != nil {
+		return s.supervise(r, vals)
+	} else if ok && r.fault.Arm == fault.LimitFiles {
+		return s.limitFiles(r.Fault)
+	}
 	fw, at := ep.up.fw, ep.Addr()
 	switch r.fault.Arm {
 	case fault.LosePackets:

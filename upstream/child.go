@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,8 +26,18 @@ type order struct {
 	Existing Existing        `json:"existing,omitempty"`
 	MaxConns int             `json:"maxConns,omitempty"`
 	MaxBody  int64           `json:"maxBody,omitempty"`
-	Starve   bool            `json:"starve,omitempty"` // eat memory now
-	Close    bool            `json:"close,omitempty"`  // close all connections
+	Starve   bool            `json:"starve,omitempty"`  // eat memory now
+	Close    bool            `json:"close,omitempty"`   // close all connections
+	Hand     bool            `json:"hand,omitempty"`    // hand the listener to the parent, for another child
+	Inherit  bool            `json:"inherit,omitempty"` // with listen: the parent hands the listener
+	Drain    bool            `json:"drain,omitempty"`   // accept no more, end the requests under way, close idle connections
+	Exit     int             `json:"exit,omitempty"`    // exit with this code at once
+	Files    *files          `json:"files,omitempty"`
+}
+
+// files says whether the process may open files: not, while a fault is named.
+type files struct {
+	Fault string `json:"fault"`
 }
 
 // report is what the child tells its parent.
@@ -40,8 +52,10 @@ type report struct {
 
 // childSide is the child's end of the talk with its parent.
 type childSide struct {
-	starve chan struct{} // the parent's leave to eat memory
-	mu     sync.Mutex    // guards out
+	starve chan struct{}         // the parent's leave to eat memory
+	files  atomic.Pointer[files] // the fault that lets no file be opened; nil once it has taken effect
+	before uint64                // the limit of open files without it
+	mu     sync.Mutex            // guards out
 	out    *json.Encoder
 }
 
@@ -117,19 +131,26 @@ func (u *Upstream) obey(o order) report {
 		default:
 		}
 	}
+	if o.Exit != 0 {
+		os.Exit(o.Exit)
+	}
 	if o.Listen != nil {
-		u.conns.Store(o.Conns)
-		u.opts.MaxConns, u.opts.MaxBody = o.MaxConns, o.MaxBody
-		var ep *Endpoint
-		if ep, err = u.listenPatiently(*o.Listen); err == nil {
-			r.Addr = ep.Addr().String()
-		}
+		r.Addr, err = u.obeyListen(o)
 	}
 	if o.Plan != nil && err == nil {
 		err = u.obeyPlan(*o.Plan, o.Existing)
 	}
 	if o.Close {
-		err = errors.Join(err, u.obeyClose())
+		err = errors.Join(err, u.obeyListeners((*listener).closeConns))
+	}
+	if o.Hand {
+		err = errors.Join(err, u.obeyListeners((*listener).hand))
+	}
+	if o.Drain {
+		err = errors.Join(err, u.obeyListeners((*listener).retire))
+	}
+	if o.Files != nil {
+		err = errors.Join(err, u.child.limitFiles(o.Files))
 	}
 	if err != nil {
 		r.Error = err.Error()
@@ -149,14 +170,70 @@ func (u *Upstream) listenPatiently(cfg EndpointConfig) (ep *Endpoint, err error)
 	return ep, err
 }
 
-func (u *Upstream) obeyClose() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+// obeyListen opens the endpoint, on a listener of its own or on one that another child has.
+func (u *Upstream) obeyListen(o order) (addr string, err error) {
+	u.conns.Store(o.Conns)
+	u.opts.MaxConns, u.opts.MaxBody = o.MaxConns, o.MaxBody
+	var ep *Endpoint
+	if o.Inherit {
+		ep, err = u.inherit(*o.Listen)
+	} else {
+		ep, err = u.listenPatiently(*o.Listen)
+	}
+	if err != nil {
+		return "", err
+	}
+	return ep.Addr().String(), nil
+}
+
+// inherit opens an endpoint on a listener that the parent hands over.
+func (u *Upstream) inherit(cfg EndpointConfig) (*Endpoint, error) {
+	fd, err := process.Take()
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "listener")
+	defer f.Close()
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	ep, err := open(u, cfg, l.(*net.TCPListener))
+	if err != nil {
+		return nil, err
+	}
+	return ep, u.add(ep)
+}
+
+// obeyTimeout bounds what a child does at an order.
+const obeyTimeout = 10 * time.Second
+
+func (u *Upstream) obeyListeners(do func(*listener, context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), obeyTimeout)
 	defer cancel()
 	var errs []error
 	for _, ep := range u.Endpoints() {
-		errs = append(errs, ep.server.closeConns(ctx))
+		errs = append(errs, do(ep.server.(*listener), ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// fewFiles is a limit of open files below what every process has open, whose standard streams are three.
+const fewFiles = 3
+
+// limitFiles lowers this process's limit of open files below what it has open, or puts it back.
+func (s *childSide) limitFiles(f *files) (err error) {
+	if f.Fault == "" {
+		s.files.Store(nil)
+		_, err = process.LimitFiles(s.before)
+		return err
+	}
+	s.files.Store(f)
+	before, err := process.LimitFiles(fewFiles)
+	if before > fewFiles {
+		s.before = before
+	}
+	return err
 }
 
 // obeyPlan takes a plan that the parent has checked; what arms the endpoint is the parent's business.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,6 +41,7 @@ type conn struct {
 	cancel    context.CancelFunc
 	done      chan struct{} // closed when it is over
 	busy      bool          // a request is under way
+	idle      atomic.Bool   // requests were served and none is under way
 	drop      *dropped      // set by a script that had the kernel drop our packets
 	dialect   dialect       // nil for HTTP/1
 }
@@ -132,9 +134,14 @@ func (c *conn) decideAccept() *rule {
 // next serves one request.
 func (c *conn) next(q *request) *wire.Ended {
 	c.busy = false
+	c.idle.Store(c.n > 0)
+	if c.n > 0 && c.ep.draining.Load() {
+		return &wire.Ended{By: "us", How: wire.FIN}
+	}
 	if err := c.awaitRequest(); err != nil {
 		return c.badRequest(err)
 	}
+	c.idle.Store(false)
 	c.busy = true
 	plan := c.ep.plan.Load() // after the first byte: a plan set before it counts
 	q.reset()
@@ -187,7 +194,7 @@ func (c *conn) answered(q *request, err error) *wire.Ended {
 	if c.dialect != nil {
 		c.dialect.finish()
 	}
-	if q.head.ConnectionClose() || q.spoiled {
+	if q.head.ConnectionClose() || q.spoiled || c.ep.draining.Load() {
 		wire.CloseGently(c.ctx, c.net)
 		return &wire.Ended{By: "us", How: wire.FIN}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync/atomic"
 	"time"
@@ -56,14 +57,18 @@ type Endpoint struct {
 	seen   atomic.Uint64 // connections so far
 	served atomic.Uint64 // requests
 
+	draining atomic.Bool // the last requests are under way, each the last one of its connection
+	given    *net.TCPListener
+
 	changing chan struct{} // holds a token while plan or server change; guards what follows
 	server   server
 	armed    []*armament
 	closed   bool
 }
 
-func open(u *Upstream, cfg EndpointConfig) (*Endpoint, error) {
-	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, target: cfg.Target, socket: cfg.Socket, changing: make(chan struct{}, 1)}
+// open opens an endpoint; given, if not nil, is the listener to use.
+func open(u *Upstream, cfg EndpointConfig, given *net.TCPListener) (*Endpoint, error) {
+	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, target: cfg.Target, socket: cfg.Socket, changing: make(chan struct{}, 1), given: given}
 	ep.plan.Store(&compiled{})
 	var err error
 	if ep.addr, err = netip.ParseAddrPort(cfg.Address); err != nil {

@@ -22,7 +22,10 @@ type listener struct {
 }
 
 func startListener(ep *Endpoint) (server, error) {
-	l, err := listenTCP(net.TCPAddrFromAddrPort(ep.addr))
+	l, err := ep.given, error(nil)
+	if l == nil {
+		l, err = listenTCP(net.TCPAddrFromAddrPort(ep.addr))
+	}
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("address %s is in use: choose another port or stop what listens there (%w)", ep.addr, err)
 	}
@@ -69,7 +72,10 @@ func (s *listener) accept() {
 		c, err := s.l.AcceptTCP()
 		if err == nil {
 			s.take(c)
-		} else if !s.awaitListening(s.ep, err) {
+			continue
+		}
+		s.noFiles(err)
+		if s.ep.draining.Load() || !s.awaitListening(s.ep, err) {
 			return
 		}
 	}

@@ -178,7 +178,7 @@ func (c *conn) respond(q *request, status int, body string) error {
 	b = append(b, "\r\nContent-Type: text/plain\r\n"...)
 	b = c.sentinel(b)
 	b = appendFreshness(b, q)
-	if q.head.ConnectionClose() || q.spoiled {
+	if q.head.ConnectionClose() || q.spoiled || c.ep.draining.Load() {
 		b = append(b, "Connection: close\r\n"...)
 	} else if !q.head.IsHTTP11() {
 		b = append(b, "Connection: keep-alive\r\n"...)

@@ -254,7 +254,7 @@ func (u *Upstream) Listen(cfg EndpointConfig) (*Endpoint, error) {
 	if err := u.mayAdd(cfg.ID); err != nil {
 		return nil, err
 	}
-	ep, err := open(u, cfg)
+	ep, err := open(u, cfg, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.C
 				p.accepts = append(p.accepts, e)
 			}
 		case upstream.Fired:
-			if e.Fault == f.Name && (f.Level == fault.Accept || strings.HasPrefix(e.Target, c.meeting())) {
+			if e.Fault == f.Name && (f.Level != fault.Request || strings.HasPrefix(e.Target, c.meeting())) {
 				p.fired = append(p.fired, e)
 			}
 		case upstream.KernelSaw:
@@ -116,6 +116,9 @@ func (p proof) event() (string, error) {
 		return "", fmt.Errorf("the upstream's journal has %s of this cell on which %s took effect, and %d must be there", count(len(met), "request or connection"), p.fault.Name, p.wanted)
 	}
 	e, more := p.fired[0], ""
+	if e.Conn == 0 {
+		return fmt.Sprintf("journal %d: %s took effect: %s", e.Seq, e.Fault, e.Detail), nil
+	}
 	if len(met) > 1 {
 		more = fmt.Sprintf(", the first of %d", len(met))
 	}
@@ -222,15 +225,24 @@ func (p proof) waitStatus() (string, error) {
 	if p.fault.Level == fault.Request && len(p.fired) == 0 || len(p.requests) == 0 {
 		return "", fmt.Errorf("the cell's request never met %s in the serving process", p.fault.Name)
 	}
+	var ends []upstream.Event
 	for _, e := range p.process {
 		switch {
 		case e.Kind == upstream.Stopped && p.fault.Arm == fault.StopProcess:
 			return fmt.Sprintf("journal %d: the serving process is stopped by %s", e.Seq, e.How), nil
-		case e.Kind == upstream.ProcessEnd && e.OOM == p.fault.Needing(fault.Memory) && e.How == "SIGKILL":
-			return fmt.Sprintf("journal %d: the serving process ended by %s %s", e.Seq, e.How, e.Detail), nil
+		case e.Kind == upstream.ProcessEnd && e.OOM == p.fault.Needing(fault.Memory) && p.fault.Ends == cmp.Or(e.How, e.Detail):
+			ends = append(ends, e)
 		}
 	}
-	return "", fmt.Errorf("no wait status of the serving process shows %s", p.fault.Name)
+	if len(ends) < p.wanted {
+		return "", fmt.Errorf("%s of a serving process by %s, which shows %s, and %d must be there", count(len(ends), "end"), p.fault.Ends, p.fault.Name, p.wanted)
+	}
+	e := ends[0]
+	text := fmt.Sprintf("journal %d: the serving process ended by %s", e.Seq, strings.TrimSpace(e.How+" "+e.Detail))
+	if len(ends) > 1 {
+		text += fmt.Sprintf(", the first of %d", len(ends))
+	}
+	return text, nil
 }
 
 // attempts is how often the gateway went to the upstream: at each of the lane's servers, requests that arrived,

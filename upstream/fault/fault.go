@@ -64,6 +64,13 @@ const (
 	RejectHost  Arming = "reject-host"  // firewall: ICMP host unreachable
 	RejectAdmin Arming = "reject-admin" // firewall: ICMP administratively prohibited
 	StopProcess Arming = "stop-process" // SIGSTOP to the serving process
+
+	CrashLoop    Arming = "crash-loop"    // the serving process exits and is started again, over and over
+	Restart      Arming = "restart"       // the serving process is killed and started again
+	RestartDrain Arming = "restart-drain" // another process takes over, the old one finishes
+	KillScript   Arming = "kill-script"   // several serving processes, and one that is killed is replaced
+	LimitFiles   Arming = "limit-files"   // the serving process may open no more files
+
 	DropReplies Arming = "drop-replies" // firewall: drop what leaves from the address
 	LosePackets Arming = "lose-packets" // firewall: drop a share of what arrives
 	HoldPackets Arming = "hold-packets" // firewall: hold back what arrives
@@ -104,6 +111,8 @@ type Fault struct {
 	Arm      Arming   // for armed faults
 	Evidence Evidence // what proves that it fired
 	Needs    []Need   // what it wants from the machine
+	// Ends is the wait status that proves it, with [Exit]: a signal's name or `exit code N`. Empty: it does not end.
+	Ends string
 	// Least is how often it must fire in the traffic of one cell to be itself; 0 means once.
 	Least int
 	// Log is, with that evidence, a regular expression of the line.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
@@ -27,10 +28,10 @@ func IsChild() bool { return os.Getenv(Env) != "" }
 
 // Options say how to start a child.
 type Options struct {
-	Path    string            // executable; it must call upstream.ServeChild first of all
-	Receive func(line []byte) // called for every message of the child, in order
-	Exited  func(Exit)        // called once, after the last message
-	Stderr  io.Writer         // the child's standard error; may be nil
+	Path    string                      // executable; it must call upstream.ServeChild first of all
+	Receive func(c *Child, line []byte) // called for every message of the child, in order
+	Exited  func(Exit)                  // called once, after the last message
+	Stderr  io.Writer                   // the child's standard error; may be nil
 }
 
 // Exit is the wait status of a child.
@@ -45,6 +46,7 @@ type Child struct {
 	oomBefore atomic.Int64 // out-of-memory kills of the control group before ours was due; -1: none is due
 
 	cmd   *exec.Cmd
+	hand  *net.UnixConn // for descriptors; see Pass
 	in    io.WriteCloser
 	done  chan struct{}
 	write sync.Mutex // guards in
@@ -70,6 +72,15 @@ func Start(o Options) (*Child, error) {
 		return nil, err
 	}
 	c.in = in
+	ours, theirs, err := handover()
+	if err != nil {
+		return nil, err
+	}
+	c.hand = ours
+	if theirs != nil {
+		defer theirs.Close()
+		c.cmd.ExtraFiles = []*os.File{theirs}
+	}
 	started := make(chan error)
 	go c.run(o, out, started)
 	if err := <-started; err != nil {
@@ -83,6 +94,9 @@ func (c *Child) run(o Options, out io.Reader, started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	defer close(c.done)
+	if c.hand != nil {
+		defer c.hand.Close()
+	}
 	err := c.cmd.Start()
 	started <- err
 	if err != nil {
@@ -91,7 +105,7 @@ func (c *Child) run(o Options, out io.Reader, started chan<- error) {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		o.Receive(lines.Bytes())
+		o.Receive(c, lines.Bytes())
 	}
 	_ = c.cmd.Wait()
 	exit := exitOf(c.cmd.ProcessState)

@@ -4,6 +4,7 @@ package process
 
 import (
 	"errors"
+	"net"
 	"os"
 	"syscall"
 )
@@ -21,3 +22,19 @@ func OfferToOOMKiller() error { return errors.New("the out-of-memory killer need
 func MemoryLimit() int64 { return 0 }
 
 func oomKills() int64 { return 0 }
+
+var errHand = errors.New("handing a listener over needs Linux")
+
+func handover() (*net.UnixConn, *os.File, error) { return nil, nil, nil }
+
+// Hand is not possible here.
+func Hand(int) error { return errHand }
+
+// Take is not possible here.
+func Take() (int, error) { return 0, errHand }
+
+// Pass is not possible here.
+func (c *Child) Pass(*Child) error { return errHand }
+
+// LimitFiles is not possible here.
+func LimitFiles(uint64) (uint64, error) { return 0, errors.New("a limit of open files needs Linux") }

@@ -48,6 +48,17 @@ func MemoryLimit() int64 {
 	return 0
 }
 
+// LimitFiles sets this process's soft limit of open files and gives the one before. What is open stays open; with a limit
+// at or below it, accept(2) and open(2) fail with EMFILE (getrlimit(2), RLIMIT_NOFILE).
+func LimitFiles(n uint64) (before uint64, err error) {
+	var lim unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &lim); err != nil {
+		return 0, err
+	}
+	before, lim.Cur = lim.Cur, min(n, lim.Max)
+	return before, unix.Setrlimit(unix.RLIMIT_NOFILE, &lim)
+}
+
 // oomKills counts what the out-of-memory killer has taken in our control group: memory.events of cgroup v2,
 // memory.oom_control of v1.
 func oomKills() int64 {
