@@ -162,6 +162,9 @@ const (
 	SelectField   = "Gatefault" // in-band choice of a fault
 )
 
+// LengthField tells the bytes of content of an answer that a gateway may decode on the way: with fewer, something is lost.
+const LengthField = "Gatefault-Length"
+
 // StrayMark ends the nonce of an answer that no request asked for; scripts send it with ${stray}.
 const StrayMark = "-stray"
 

@@ -52,11 +52,17 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 		o.Kind = scenarios.Stray
 	case ours && (p.answered(nonce) || c.backend != nil && strings.HasPrefix(nonce, c.path(phaseFault))):
 		o.Kind = scenarios.Passed
-		if c.fault.Incomplete && from == c.endpoint {
+		if c.fault.Incomplete && from == c.endpoint || lost(ex) {
 			o.Kind = scenarios.Silent
 		}
 	}
 	return o
+}
+
+// lost tells whether an answer that looks whole has another length than the upstream said.
+func lost(ex probe.Exchange) bool {
+	sent := ex.Header.Get(upstream.LengthField)
+	return sent != "" && sent != fmt.Sprint(ex.BodyLen)
 }
 
 // later is the outcome of a request after the fault: an answer seen before was stored.

@@ -65,5 +65,5 @@ reset`},
 	// A gzip header and a deflate block of the reserved type 3 (RFC 1951 3.2.3), in correct framing.
 	{Name: "body.bad-gzip", Doc: "sends a body coded with gzip whose stream is broken, in correct framing", Level: Request, Evidence: Event,
 		Script: `read-request
-send "HTTP/1.1 200 OK\r\n${sentinel}Content-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: 26\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xff\xffbroken stream\n"`},
+send "HTTP/1.1 200 OK\r\n${sentinel}Content-Type: text/html\r\nContent-Encoding: gzip\r\nGatefault-Length: 26\r\nContent-Length: 26\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xff\xffbroken stream\n"`},
 }
