@@ -173,6 +173,20 @@ func (b *Backend) render(v BackendView) (string, error) {
 	return out.String(), nil
 }
 
+// Backends lists the backends that profiles of these gateways need, by name.
+func Backends(gateways []*Definition) []*Backend {
+	var needed []*Backend
+	for _, d := range gateways {
+		for _, profile := range d.ProfileNames() {
+			if b := d.Profile(profile).Backend; b != nil && !slices.Contains(needed, b) {
+				needed = append(needed, b)
+			}
+		}
+	}
+	slices.SortFunc(needed, func(a, b *Backend) int { return strings.Compare(a.Name, b.Name) })
+	return needed
+}
+
 // PoolNames lists the pools in alphabetical order.
 func (b *Backend) PoolNames() []string {
 	var names []string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -228,6 +229,12 @@ func (s Spec) FindImage(ctx context.Context) (Image, error) {
 			s.Profile, strings.Join(extra, ", "))
 	}
 	return s.Engine.Image(ctx, d.variantFor(s.Profile), s.Image)
+}
+
+// ImageProfiles lists one profile for each image that the gateway can need: "" for the ordinary one, and those that need
+// packages of their own.
+func (d *Definition) ImageProfiles() []string {
+	return append([]string{""}, slices.Sorted(maps.Keys(d.Debian.Profiles))...)
 }
 
 // variantFor gives the gateway with the packages that a profile needs besides, which no official image has.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -178,14 +179,14 @@ func (t *terminal) gateways() {
 		place = max(place, len(c.parts[0].Place))
 	}
 	for _, c := range t.columns {
-		image, profiles := "", []string{}
+		var images, profiles []string
 		for _, p := range c.parts {
 			profiles = append(profiles, p.Profile)
-			if p.Image != "" && p.Image != string(p.Place) {
-				image = p.Image
+			if p.Image != "" && p.Image != string(p.Place) && !slices.Contains(images, p.Image) {
+				images = append(images, p.Image)
 			}
 		}
-		line := pad(c.name, name) + gap + pad(product(c), title) + gap + pad(string(c.parts[0].Place), place) + gap + image
+		line := pad(c.name, name) + gap + pad(product(c), title) + gap + pad(string(c.parts[0].Place), place) + gap + strings.Join(images, " and ")
 		t.printf("%s (%s)\n", strings.TrimRight(line, " "), strings.Join(profiles, ", "))
 	}
 	t.printf("\n")

@@ -99,6 +99,9 @@ func (g *group) start(ctx context.Context) error {
 		}
 	}
 	all := g.all()
+	if len(all) == 0 {
+		return errNoLanes
+	}
 	spec := gateway.Spec{Definition: g.def, Profile: g.profile, Place: g.place(), Engine: g.stage.engine, Network: g.stage.joined, Sockets: g.stage.sockets,
 		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name], Program: g.stage.opts.Program}
 	for i, l := range all {
@@ -138,6 +141,9 @@ func (g *group) trust(ctx context.Context, spec *gateway.Spec) error {
 	spec.Files = map[string]string{gateway.CAFile: string(ca)}
 	return nil
 }
+
+// errNoLanes means that there is no reason to start: what all of the cells need is not to be had here.
+var errNoLanes = errors.New("there is no lane for any of the cells")
 
 // startTiers starts the gateway, and in a chain first the one behind it with a tap for each lane.
 func (g *group) startTiers(ctx context.Context, spec gateway.Spec, all []*lane) (err error) {
@@ -309,6 +315,9 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 	if startErr != nil {
 		for _, c := range g.cells {
 			c.fail(startVerdict(startErr), startErr)
+			if lacks := g.lacks[c.class()]; lacks != nil {
+				c.fail(Unsupported, lacks)
+			}
 			done(c)
 		}
 		g.cells = nil

@@ -70,7 +70,7 @@ func splitBinaries(given []string) (names []string, binaries map[string]string, 
 	return names, binaries, nil
 }
 
-// chooseImages takes NAME=REF.
+// chooseImages takes NAME=REF; NAME is a gateway or a backend that profiles need.
 func chooseImages(given []string, known []*gateway.Definition) (map[string]string, error) {
 	images := map[string]string{}
 	for _, text := range given {
@@ -78,12 +78,10 @@ func chooseImages(given []string, known []*gateway.Definition) (map[string]strin
 		if !both || ref == "" {
 			return nil, fmt.Errorf("--image %s: write NAME=REF, such as nginx=nginx:1.30 or nginx=debian:trixie", text)
 		}
-		chosen, err := (run.Filter{Gateways: []string{name}}).SelectGateways(known)
-		if err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(chosen, func(d *gateway.Definition) bool { return d.Embedded }) {
-			return nil, fmt.Errorf("--image %s: gateway %s is part of gatefault and has no image", text, name)
+		if !slices.ContainsFunc(gateway.Backends(known), func(b *gateway.Backend) bool { return b.Name == name }) {
+			if err := checkImaged(text, name, known); err != nil {
+				return nil, err
+			}
 		}
 		if err := checkImage(ref); err != nil {
 			return nil, fmt.Errorf("--image %s: %w", text, err)
@@ -91,6 +89,15 @@ func chooseImages(given []string, known []*gateway.Definition) (map[string]strin
 		images[name] = ref
 	}
 	return images, nil
+}
+
+// checkImaged tells why a gateway can have no image.
+func checkImaged(text, name string, known []*gateway.Definition) error {
+	chosen, err := (run.Filter{Gateways: []string{name}}).SelectGateways(known)
+	if err == nil && slices.ContainsFunc(chosen, func(d *gateway.Definition) bool { return d.Embedded }) {
+		return fmt.Errorf("--image %s: gateway %s is part of gatefault and has no image", text, name)
+	}
+	return err
 }
 
 var suiteName = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)

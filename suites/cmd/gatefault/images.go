@@ -13,7 +13,7 @@ import (
 
 type imagesCmd struct {
 	Gateway words `short:"g" placeholder:"NAME" help:"Only these gateways, by name or pattern."`
-	Image   words `placeholder:"NAME=REF" help:"Image of a gateway; NAME=debian:SUITE builds it from that suite's packages."`
+	Image   words `placeholder:"NAME=REF" help:"Image of a gateway or of a backend such as php-fpm; NAME=debian:SUITE builds it from that suite's packages."`
 }
 
 func (c *imagesCmd) Run(ctx context.Context, a *app) error {
@@ -56,25 +56,44 @@ func (a *app) withEngine(ctx context.Context, f func(*gateway.Engine, func(strin
 	return errors.Join(f(e, say), e.Close())
 }
 
-// getImages gets all images side by side; one that cannot be had does not keep the others.
+// getImages gets all images side by side, also those of profiles that need packages of their own and of backends; one that
+// cannot be had does not keep the others.
 func getImages(ctx context.Context, e *gateway.Engine, chosen []*gateway.Definition, overrides map[string]string, program string,
 	say func(string, ...any)) error {
-	errs := make([]error, len(chosen)+1)
+	var mu sync.Mutex // guards errs
+	var errs []error
 	var wg sync.WaitGroup
-	for i, d := range chosen {
-		if d.Embedded {
-			continue
-		}
+	get := func(name string, find func(context.Context) (gateway.Image, error)) {
 		wg.Go(func() {
-			image, err := e.Image(ctx, d, overrides[d.Name])
-			if errs[i] = err; err == nil {
-				say("%s: %s", d.Name, image)
+			image, err := find(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case errors.Is(err, gateway.ErrLacks): // the user's choice of an image; what needs another is unsupported
+				say("%s: %v", name, err)
+			case err != nil:
+				errs = append(errs, err)
+			default:
+				say("%s: %s", name, image)
 			}
 		})
 	}
+	for _, d := range chosen {
+		if d.Embedded {
+			continue
+		}
+		for _, profile := range d.ImageProfiles() {
+			get(d.Name, gateway.Spec{Definition: d, Profile: profile, Engine: e, Image: overrides[d.Name]}.FindImage)
+		}
+	}
+	for _, b := range gateway.Backends(chosen) {
+		get(b.Name, gateway.BackendSpec{Backend: b, Engine: e, Image: overrides[b.Name]}.FindImage)
+	}
 	wg.Go(func() {
 		tag, err := e.UpstreamImage(ctx, program)
-		if errs[len(chosen)] = err; err == nil {
+		mu.Lock()
+		defer mu.Unlock()
+		if errs = append(errs, err); err == nil {
 			say("upstream: %s", tag)
 		}
 	})

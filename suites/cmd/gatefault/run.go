@@ -23,7 +23,7 @@ type runCmd struct {
 	Cause     words          `short:"c" placeholder:"NAME" help:"Only scenarios of these causes."`
 	Layer     words          `short:"l" placeholder:"NAME" help:"Only scenarios of these layers: tcp, head, body, ..."`
 	Scenarios string         `placeholder:"DIR" help:"Add your own scenarios, the *.yaml files in DIR."`
-	Image     words          `placeholder:"NAME=REF" help:"Image of a gateway; NAME=debian:SUITE builds it from that suite's packages."`
+	Image     words          `placeholder:"NAME=REF" help:"Image of a gateway or of a backend such as php-fpm; NAME=debian:SUITE builds it from that suite's packages."`
 	Lanes     int            `default:"40" help:"Cells that run at once on one gateway."`
 	Local     bool           `help:"No containers: run what is installed, on loopback."`
 	Require   string         `placeholder:"containers" help:"Fail instead of falling back to local programs, and when any gateway runs no cell."`
