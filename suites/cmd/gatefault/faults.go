@@ -128,6 +128,9 @@ func stageOf(f *fault.Fault) []string {
 	if f.Needing(fault.Process) {
 		serve += " --kind process"
 	}
+	if f.Protocol != "" {
+		serve += " --protocol " + f.Protocol
+	}
 	if f.Needing(fault.NameServer) {
 		serve += " --dns 127.0.0.1:9553"
 	}
