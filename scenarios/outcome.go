@@ -16,7 +16,7 @@ const (
 	Stored      Kind = "stored"       // a whole answer that the upstream gave to an earlier request
 	Stray       Kind = "stray"        // a whole answer of the upstream that no request asked for, or one with more bytes after it
 	Foreign     Kind = "foreign"      // a whole answer of another endpoint, proven by its provenance fields
-	Truncated   Kind = "truncated"    // cut, and the client can tell: framing or RST (RFC 9112 §8)
+	Truncated   Kind = "truncated"    // cut, and the client can tell: framing or RST (RFC 9112 §8), after 101 no Close frame (RFC 6455 §7.1.5)
 	Silent      Kind = "silent"       // cut, but it looks complete
 	Hang        Kind = "hang"         // no answer, or no end of it, until the client's patience was over
 	Closed      Kind = "closed"       // FIN without a byte

@@ -201,7 +201,8 @@ func OfScript(text string, incomplete bool) (*Fault, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fault{Name: ScriptName, Doc: "runs a script of your own", Level: Request, Script: text, Evidence: Event, Incomplete: incomplete}
+	f := &Fault{Name: ScriptName, Doc: "runs a script of your own", Level: Request, Script: text, Evidence: Event, Incomplete: incomplete,
+		Protocol: sc.Protocol()}
 	for _, use := range []struct {
 		verb  string
 		needs []Need

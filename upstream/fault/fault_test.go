@@ -101,6 +101,14 @@ func TestUnknownNamesTheNearest(t *testing.T) {
 	}
 }
 
+func TestScriptsDeclareTheirProtocol(t *testing.T) {
+	for text, want := range map[string]string{"repeat 2\nh2-data \"x\"\nend": "h2", "fcgi-end OVERLOADED": "fcgi", "close": ""} {
+		if f, err := fault.OfScript(text, false); err != nil || f.Protocol != want {
+			t.Errorf("%s: %+v, %v", text, f, err)
+		}
+	}
+}
+
 func TestScriptsDeclareWhatTheyNeed(t *testing.T) {
 	f, err := fault.OfScript("repeat 1\nkill\nend", false)
 	if err != nil || !f.Needing(fault.Process) || f.Needing(fault.Memory) {

@@ -60,6 +60,18 @@ func (sc Script) Uses(verb string) bool {
 	})
 }
 
+// Protocol tells which protocol the endpoint must speak for the script's verbs: h2, fcgi or, empty, any.
+func (sc Script) Protocol() string {
+	for protocol, own := range map[string]map[string]verb{"h2": h2Verbs, "fcgi": fcgiVerbs} {
+		for name := range own {
+			if sc.Uses(name) {
+				return protocol
+			}
+		}
+	}
+	return ""
+}
+
 func (sc Script) weight() int {
 	total := 0
 	for _, st := range sc {

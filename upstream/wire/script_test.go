@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/net/http2"
 	"pgregory.net/rapid"
 
 	"github.com/gatefault/gatefault/upstream/pki"
@@ -32,7 +33,7 @@ func steps() *rapid.Generator[wire.Step] {
 		return time.Duration(rapid.Int64Range(0, int64(wire.MaxWait)).Draw(t, "wait"))
 	})
 	return rapid.Custom(func(t *rapid.T) wire.Step {
-		switch rapid.IntRange(0, 13).Draw(t, "verb") {
+		switch rapid.IntRange(0, 19).Draw(t, "verb") {
 		case 0:
 			return wire.Send(text.Draw(t, "text"))
 		case 1:
@@ -60,6 +61,18 @@ func steps() *rapid.Generator[wire.Step] {
 				Demand: rapid.SampledFrom([]wire.Demand{wire.NoDemand, wire.ClientCert, wire.OldVersion}).Draw(t, "demand")})
 		case 12:
 			return wire.Alert(rapid.Uint8().Draw(t, "alert"))
+		case 13:
+			return wire.SendH2Headers(text.Draw(t, "fields"), rapid.Bool().Draw(t, "end"))
+		case 14:
+			return wire.SendH2Data(text.Draw(t, "text"), rapid.Bool().Draw(t, "end"))
+		case 15:
+			return wire.SendH2Frame(rapid.Uint8().Draw(t, "type"), rapid.Uint8().Draw(t, "flags"), rapid.IntRange(0, 1<<24-1).Draw(t, "length"))
+		case 16:
+			return wire.ResetH2Stream(http2.ErrCode(rapid.IntRange(0, 13).Draw(t, "code")))
+		case 17:
+			return wire.SendH2GoAway(rapid.Bool().Draw(t, "processed"), http2.ErrCode(rapid.IntRange(0, 13).Draw(t, "code")))
+		case 18:
+			return wire.EndFCGI(uint8(rapid.IntRange(0, 3).Draw(t, "status")), text.Draw(t, "text"))
 		}
 		return wire.Close()
 	})
@@ -73,6 +86,11 @@ func TestSyntaxErrorsNameLineAndReason(t *testing.T) {
 		"sleep soon":                   `"soon" is not a duration`,
 		"sleep 2h":                     "from 0s to 1h0m0s",
 		"fill 0":                       "not a number from 1 to",
+		`h2-headers "a: b" stop`:       `"stop" is not the word end`,
+		"h2-frame 1 4 16777216":        "below 16777216",
+		"h2-rst-stream REFUSED":        `"REFUSED" is no error code of HTTP/2; the codes are NO_ERROR, `,
+		"h2-goaway after NO_ERROR":     `"after" is neither before nor current`,
+		"fcgi-end DONE":                `"DONE" is no protocolStatus of FastCGI`,
 		"fill 99999999":                "not a number from 1 to",
 		"respond 99":                   "not a final status",
 		"repeat 2\nclose":              "repeat without its end",
