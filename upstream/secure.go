@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatefault/gatefault/upstream/fault"
 	"github.com/gatefault/gatefault/upstream/pki"
 	"github.com/gatefault/gatefault/upstream/wire"
 )
@@ -47,6 +48,12 @@ func (c *conn) refusePlain() *wire.Ended {
 		return c.badRequest(err)
 	}
 	q.spoiled = true
+	if r := c.ep.plan.Load().decide(fault.Request, c.seq, c.n, &q); r != nil {
+		e := c.requestEvent(&q)
+		e.Fault, e.Rule, e.Detail = r.fault.Name, r.number, said
+		c.journal(e)
+		return c.inject(r, &q)
+	}
 	err := c.respond(&q, http.StatusBadRequest, said+"\n")
 	e := c.requestEvent(&q)
 	e.Status, e.Bytes, e.Detail = http.StatusBadRequest, int64(len(c.out)), said

@@ -175,7 +175,7 @@ func (v Values) expand(script string) string {
 
 // All lists the catalogue in the order of the layers.
 func All() []*Fault {
-	return slices.Concat(healthy, tcp, tls, unix, egress, head, body, conn, process, load, app, dns, php, waf, h2, grpc, ws, fcgi)
+	return slices.Concat(healthy, tcp, tls, unix, egress, head, body, conn, process, load, app, dns, php, waf, h2, grpc, ws, fcgi, config)
 }
 
 // Find gives the fault of that name; the error names the nearest ones.
