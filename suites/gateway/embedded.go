@@ -25,6 +25,7 @@ type transportProfile struct {
 	ResponseHeaderTimeout time.Duration `yaml:"responseHeaderTimeout"`
 	DisableKeepAlives     bool          `yaml:"disableKeepAlives"`
 	MaxIdleConnsPerHost   int           `yaml:"maxIdleConnsPerHost"`
+	MaxConnsPerHost       int           `yaml:"maxConnsPerHost"`
 	UnencryptedHTTP2      bool          `yaml:"unencryptedHTTP2"` // with prior knowledge, and nothing else
 	// TLSClientConfig, when given, makes the upstream's scheme https.
 	TLSClientConfig     *tlsProfile   `yaml:"tlsClientConfig"`
@@ -61,6 +62,7 @@ func (p transportProfile) transport(lane Lane) *http.Transport {
 		ResponseHeaderTimeout: p.ResponseHeaderTimeout,
 		DisableKeepAlives:     p.DisableKeepAlives,
 		MaxIdleConnsPerHost:   p.MaxIdleConnsPerHost,
+		MaxConnsPerHost:       p.MaxConnsPerHost,
 	}
 	if p.UnencryptedHTTP2 {
 		t.Protocols = new(http.Protocols)
