@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,10 @@ import (
 
 func startGo(t *testing.T, profile string, lanes []Lane) *Running {
 	t.Helper()
+	lanes = slices.Clone(lanes)
+	for i := range lanes {
+		lanes[i].Socket = "" // these profiles know their upstream by its address
+	}
 	r, err := Start(testContext(t), Spec{Definition: definitions(t)["go"], Profile: profile, Lanes: lanes, Place: PlaceEmbedded})
 	if err != nil {
 		t.Fatal(err)
