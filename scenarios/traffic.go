@@ -39,6 +39,22 @@ type Inject struct {
 	Clear time.Duration `yaml:"clear" json:"clear,omitempty" jsonschema:"since the first request; default: after the last answer"`
 }
 
+// String tells it in words, such as: 20 requests a second for 2s, the fault from 500ms on.
+func (t *Traffic) String() string {
+	text := fmt.Sprintf("%g requests a second for %s", t.Rate, t.For)
+	if s := t.Spike; s != nil {
+		text += fmt.Sprintf(", from %s to %s %g a second", s.At, s.At+s.For, s.Rate)
+	}
+	switch in := t.Inject; {
+	case in == nil:
+	case in.Clear == 0:
+		text += fmt.Sprintf(", the fault from %s on", in.At)
+	default:
+		text += fmt.Sprintf(", the fault from %s to %s", in.At, in.Clear)
+	}
+	return text
+}
+
 // Starts gives the times, since the first, at which the requests start.
 func (t *Traffic) Starts() []time.Duration {
 	if t.Spike == nil {

@@ -118,3 +118,14 @@ func TestSharesGoWithTraffic(t *testing.T) {
 		}
 	}
 }
+
+func TestTrafficInWords(t *testing.T) {
+	tr := &scenarios.Traffic{Rate: 4, For: 2 * time.Second, Spike: &scenarios.Spike{At: time.Second, For: 300 * time.Millisecond, Rate: 100}}
+	if got, want := tr.String(), "4 requests a second for 2s, from 1s to 1.3s 100 a second"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	tr = &scenarios.Traffic{Rate: 20, For: time.Second, Inject: &scenarios.Inject{At: 200 * time.Millisecond, Clear: 600 * time.Millisecond}}
+	if got, want := tr.String(), "20 requests a second for 1s, the fault from 200ms to 600ms"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -149,11 +149,13 @@ func TestUnknownDeviationDrifts(t *testing.T) {
 
 func TestLocalRunOfTheEmbeddedGateway(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"healthy", "tcp.refuse", "app.503", "conn.race", "process.crash", "tcp.drop-syn", "process.oom"}}))
+	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"healthy", "tcp.refuse", "app.503", "conn.race", "process.crash", "tcp.drop-syn", "process.oom",
+		"load.shed", "load.slow-dependency", "process.restart-drain"}}))
 	want := map[string]string{
 		"healthy": "standard 200 passed", "tcp.refuse": "unsupported ", "app.503": "standard 503 passed",
 		"conn.race": "standard 200 passed", "process.crash": "standard 502 made",
 		"tcp.drop-syn": "unsupported ", "process.oom": "unsupported ",
+		"load.shed": "standard 503 passed", "load.slow-dependency": "deviates 502 made", "process.restart-drain": "standard 200 passed",
 	}
 	for _, res := range perform(t, o).Results {
 		if got := fmt.Sprintf("%s %s", res.Verdict, res.Observed); !strings.HasPrefix(got, want[res.ID]) {

@@ -63,6 +63,9 @@ func (a *app) listScenarios(catalogue *scenarios.Catalogue, asJSON bool) error {
 func (a *app) explainScenario(s *scenarios.Scenario, dir string) {
 	a.printf("%s: %s\n", s.ID, s.Title)
 	a.printf("cause %s, fault %s, profile %s\n", s.Cause, faultLine(s), s.Profile)
+	if s.Traffic != nil {
+		a.printf("traffic: %s\n", s.Traffic)
+	}
 	a.section("What happens", s.Explain)
 	var standard, known, signs []string
 	for _, e := range s.Standard {
