@@ -113,7 +113,7 @@ func (p proof) event() (string, error) {
 		met[cmp.Or(e.Target, e.Remote)] = true
 	}
 	if len(met) < p.wanted {
-		return "", fmt.Errorf("the upstream's journal has %s of this cell on which %s took effect, and %d must be there", count(len(met), "request or connection"), p.fault.Name, p.wanted)
+		return "", fmt.Errorf("%s took effect %s in this cell, says the upstream's journal; at least %d must be there", p.fault.Name, count(len(met), "time"), p.wanted)
 	}
 	e, more := p.fired[0], ""
 	if e.Conn == 0 {
@@ -225,7 +225,7 @@ func (p proof) waitStatus() (string, error) {
 	if p.fault.Level == fault.Request && len(p.fired) == 0 || len(p.requests) == 0 {
 		return "", fmt.Errorf("the cell's request never met %s in the serving process", p.fault.Name)
 	}
-	var ends []upstream.Event
+	var ends []upstream.Event // by what the fault does
 	for _, e := range p.process {
 		switch {
 		case e.Kind == upstream.Stopped && p.fault.Arm == fault.StopProcess:
@@ -235,7 +235,7 @@ func (p proof) waitStatus() (string, error) {
 		}
 	}
 	if len(ends) < p.wanted {
-		return "", fmt.Errorf("%s of a serving process by %s, which shows %s, and %d must be there", count(len(ends), "end"), p.fault.Ends, p.fault.Name, p.wanted)
+		return "", fmt.Errorf("%s of the serving process that show %s; at least %d must be there", count(len(ends), "end"), p.fault.Name, p.wanted)
 	}
 	e := ends[0]
 	text := fmt.Sprintf("journal %d: the serving process ended by %s", e.Seq, strings.TrimSpace(e.How+" "+e.Detail))
