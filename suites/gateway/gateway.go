@@ -67,6 +67,8 @@ type Spec struct {
 	// Program is a static gatefault program for Linux. A container whose gateway can only look names up by /etc/resolv.conf
 	// is started through it.
 	Program string
+	// OwnResolvConf says that this process and its children have a [ResolvConf] of their own, which names the lanes' server.
+	OwnResolvConf bool
 	// Files are written beside the configuration: name to content. Templates find them by {{.File "name"}}.
 	Files map[string]string
 	// Connect and Read, when set, are the timeouts towards the upstream, instead of the profile's.

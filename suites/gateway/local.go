@@ -35,8 +35,8 @@ func FindBinary(d *Definition) (string, error) {
 }
 
 func startLocal(ctx context.Context, spec Spec) (*Running, error) {
-	if spec.usesSystemResolver() {
-		return nil, fmt.Errorf("%s %w on this machine: it looks names up by /etc/resolv.conf, which is everybody's; in a container it has its own", spec.Definition.Title, ErrLacks)
+	if spec.usesSystemResolver() && !spec.OwnResolvConf {
+		return nil, fmt.Errorf("%s %w on this machine: it looks names up by /etc/resolv.conf, which it shares with everybody; in a container it has its own", spec.Definition.Title, ErrLacks)
 	}
 	binary, err := localBinary(spec)
 	if err != nil {

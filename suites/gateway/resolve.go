@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/testcontainers/testcontainers-go"
@@ -14,6 +15,14 @@ import (
 // ResolverPatience is what resolvers that cannot be told otherwise are given, in the terms of resolv.conf(5): one try of a
 // second. The defaults, two of five seconds each, would take longer than a client waits.
 var ResolverPatience = []string{"timeout:1", "attempts:1"}
+
+// ResolvConf is the file that tells the C library whom to ask; see resolv.conf(5).
+const ResolvConf = "/etc/resolv.conf"
+
+// ResolvConfFor is the content of [ResolvConf] that names one server.
+func ResolvConfFor(server netip.Addr) string {
+	return fmt.Sprintf("nameserver %s\noptions %s\n", server, strings.Join(ResolverPatience, " "))
+}
 
 // wrapper is where the program that starts a gateway lies in its container.
 const wrapper = containerScratch + "/gatefault"

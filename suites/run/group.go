@@ -103,7 +103,7 @@ func (g *group) start(ctx context.Context) error {
 		return errNoLanes
 	}
 	spec := gateway.Spec{Definition: g.def, Profile: g.profile, Place: g.place(), Engine: g.stage.engine, Network: g.stage.joined, Sockets: g.stage.sockets,
-		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name], Program: g.stage.opts.Program}
+		Image: g.stage.opts.Images[g.def.Name], Binary: g.stage.opts.Binaries[g.def.Name], Program: g.stage.opts.Program, OwnResolvConf: g.stage.opts.OwnResolvConf}
 	for i, l := range all {
 		l.index = i
 		spec.Lanes = append(spec.Lanes, l.toGateway())

@@ -30,6 +30,8 @@ type Options struct {
 	NoEngine error
 	// OwnNamespace says that this process has a network namespace of its own; see upstream.Options.
 	OwnNamespace bool
+	// OwnResolvConf says that it also has an /etc/resolv.conf of its own, which names 127.0.0.1.
+	OwnResolvConf bool
 	// Lanes bounds the cells that run at once on one gateway; default 40.
 	Lanes int
 	Log   *slog.Logger

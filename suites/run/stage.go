@@ -202,7 +202,11 @@ func (s *stage) startContainer(ctx context.Context, spec gateway.UpstreamSpec) (
 
 // startInProcess runs upstream and control API here, on loopback.
 func (s *stage) startInProcess() (*upstreamHost, error) {
-	up, err := upstream.New(upstream.Options{Log: s.opts.Log, OwnNamespace: s.opts.OwnNamespace, Executable: s.opts.Program, NameServer: "127.0.0.1:0"})
+	names := netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), 0)
+	if s.opts.OwnResolvConf {
+		names = netip.AddrPortFrom(names.Addr(), namePort)
+	}
+	up, err := upstream.New(upstream.Options{Log: s.opts.Log, OwnNamespace: s.opts.OwnNamespace, Executable: s.opts.Program, NameServer: names.String()})
 	if err != nil {
 		return nil, err
 	}
@@ -264,7 +268,7 @@ func randomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// namePort is where the upstream in a container has its name server: some gateways ask at no other.
+// namePort is where name servers listen: the C library asks at no other.
 const namePort = 53
 
 // openNamed opens an endpoint that is known by its name. It listens on one address only, so that it can be said to have been

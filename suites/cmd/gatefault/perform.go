@@ -28,7 +28,7 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	}
 	result, err := run.Run(ctx, run.Options{
 		Scenarios: sel.scenarios, Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
-		Local: !here.containers, NoEngine: c.noEngine(here), OwnNamespace: here.ownNamespace, Lanes: c.Lanes,
+		Local: !here.containers, NoEngine: c.noEngine(here), OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf, Lanes: c.Lanes,
 		Progress: func(s run.Progress) {
 			if s.Result != nil {
 				cutOff(ctx, s.Result)

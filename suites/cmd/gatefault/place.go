@@ -5,6 +5,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -18,6 +19,7 @@ type place struct {
 	containers   bool
 	program      string // see run.Options
 	ownNamespace bool
+	resolvConf   bool   // /etc/resolv.conf is our own, too
 	elsewhere    bool   // this program is to run again, in a network namespace of its own
 	why          string // told to the user
 }
@@ -35,7 +37,10 @@ func (c *runCmd) place(ctx context.Context, a *app, sel *selection) (*place, err
 		return nil, err
 	}
 	if why := a.env[insideVariable]; why != "" {
-		return &place{program: program, ownNamespace: true, why: why}, netns.LoopbackUp()
+		here := &place{program: program, ownNamespace: true, why: why}
+		// Where it cannot be had, cells that need it tell so.
+		here.resolvConf = netns.OwnFile(gateway.ResolvConf, gateway.ResolvConfFor(netip.MustParseAddr("127.0.0.1"))) == nil
+		return here, netns.LoopbackUp()
 	}
 	if c.Local {
 		return local(program, "Containers are switched off."), nil

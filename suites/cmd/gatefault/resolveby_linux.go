@@ -1,10 +1,9 @@
 package main
 
 import (
-	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
-	"strings"
 	"syscall"
 
 	"github.com/gatefault/gatefault/suites/gateway"
@@ -17,17 +16,17 @@ type resolveByCmd struct {
 	Program []string `arg:"" passthrough:"" help:"The program and its arguments."`
 }
 
-// resolvConf is the file that resolv.conf(5) describes.
-const resolvConf = "/etc/resolv.conf"
-
 func (c *resolveByCmd) Run() error {
 	found, err := exec.LookPath(c.Program[0])
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("nameserver %s\noptions %s\n", c.Server, strings.Join(gateway.ResolverPatience, " "))
+	server, err := netip.ParseAddr(c.Server)
+	if err != nil {
+		return usage(err)
+	}
 	// Docker mounts the file, so it is written in place.
-	if err := os.WriteFile(resolvConf, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(gateway.ResolvConf, []byte(gateway.ResolvConfFor(server)), 0o644); err != nil {
 		return err
 	}
 	return syscall.Exec(found, c.Program, os.Environ())

@@ -2,6 +2,7 @@ package netns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -40,7 +41,8 @@ func attributes(uid, gid int) *syscall.SysProcAttr {
 }
 
 // Reexec prepares the running program to run again with the same arguments,
-// standard streams and environment, in a namespace as [Command] makes. The
+// standard streams and environment, in a namespace as [Command] makes, and
+// with mounts of its own, see [OwnFile]. The
 // variables in env ("KEY=value") are added; one of them has to tell the new
 // process that it is there already. When ctx ends, the new process gets SIGTERM
 // and 10 seconds to clean up.
@@ -48,6 +50,11 @@ func Reexec(ctx context.Context, env ...string) *exec.Cmd {
 	cmd := Command(ctx, "/proc/self/exe", os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
 	cmd.Env = append(os.Environ(), env...)
+	// Unsharing, unlike cloning, keeps what is mounted from the parent's namespace (package syscall).
+	cmd.SysProcAttr.Unshareflags |= unix.CLONE_NEWNS
+	if cmd.SysProcAttr.AmbientCaps != nil {
+		cmd.SysProcAttr.AmbientCaps = append(cmd.SysProcAttr.AmbientCaps, unix.CAP_SYS_ADMIN)
+	}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(unix.SIGTERM) }
 	cmd.WaitDelay = grace
@@ -59,6 +66,24 @@ func Reexec(ctx context.Context, env ...string) *exec.Cmd {
 func LoopbackUp() error {
 	if err := setUp("lo"); err != nil {
 		return fmt.Errorf("bring up the loopback interface: %w", err)
+	}
+	return nil
+}
+
+// OwnFile gives a file another content, for this process, which [Reexec] has
+// made, and for its children alone. The file must exist.
+func OwnFile(name, content string) error {
+	f, err := os.CreateTemp("", "gatefault-own-")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // the mount holds what it needs
+	_, err = f.WriteString(content)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	if err := unix.Mount(f.Name(), name, "", unix.MS_BIND, ""); err != nil {
+		return fmt.Errorf("mount over %s: %w", name, err)
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ func Reexec(ctx context.Context, _ ...string) *exec.Cmd { return Command(ctx, ""
 // LoopbackUp fails with [errors.ErrUnsupported].
 func LoopbackUp() error { return unsupported() }
 
+// OwnFile fails with [errors.ErrUnsupported].
+func OwnFile(string, string) error { return unsupported() }
+
 // AddAddress fails with [errors.ErrUnsupported].
 func AddAddress(string, netip.Prefix) (func() error, error) { return nil, unsupported() }
 
