@@ -163,7 +163,7 @@ func (c *conn) next(q *request) *wire.Ended {
 
 func (c *conn) decide(plan *compiled, q *request) (*rule, error) {
 	if c.ep.inBand {
-		if r, err := inBand(q); r != nil || err != nil {
+		if r, err := inBand(q, c.ep.speaks); r != nil || err != nil {
 			return r, err
 		}
 	}

@@ -268,6 +268,18 @@ func TestHTTP2FaultNeedsAnEndpointOfIt(t *testing.T) {
 	}
 }
 
+func TestHTTP2InBand(t *testing.T) {
+	_, ep := start(t, upstream.EndpointConfig{InBand: true, Protocol: upstream.HTTP2})
+	resp, err := client2(t).Get("http://" + ep.Addr().String() + "/?gatefault=app.503")
+	if err != nil || resp.StatusCode != http.StatusServiceUnavailable {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	_ = resp.Body.Close()
+	_, plain := start(t, upstream.EndpointConfig{InBand: true})
+	got, _ := talk(t, plain, strings.Replace(get, "/", "/?gatefault=h2.goaway", 1))
+	wantPrefix(t, got, "HTTP/1.1 400 ")
+}
+
 func FuzzHTTP2(f *testing.F) {
 	f.Add([]byte(http2.ClientPreface))
 	var b bytes.Buffer

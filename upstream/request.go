@@ -231,7 +231,7 @@ func httpDate() string {
 }
 
 // inBand gives the rule that a request chose for itself with "Gatefault: fault;param=value" or "?gatefault=fault".
-func inBand(q *request) (*rule, error) {
+func inBand(q *request, p Protocol) (*rule, error) {
 	text := q.field(SelectField)
 	if text == "" {
 		var args fasthttp.Args
@@ -249,6 +249,9 @@ func inBand(q *request) (*rule, error) {
 	r, err := Rule{Fault: name, Params: args}.compile(0, 0, time.Now())
 	if err != nil {
 		return nil, err
+	}
+	if !p.speaks(r.fault) {
+		return nil, fmt.Errorf("%s is a fault of %s, and this endpoint speaks %s", name, r.fault.Protocol, p)
 	}
 	if r.fault.Level != fault.Request || len(r.fault.Needs) > 0 || r.handler != nil {
 		return nil, fmt.Errorf("%s concerns more than one request, so a request cannot choose it", name)
