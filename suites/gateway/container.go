@@ -126,8 +126,10 @@ func (s Spec) able(ctx context.Context, image Image, binary string) error {
 	if _, ok := s.Definition.Requires[s.Profile]; !ok {
 		return nil
 	}
-	version, err := s.Definition.askVersion(ctx, binary, func(ctx context.Context, args []string) (said, error) {
-		return s.Engine.once(ctx, s, image, append([]string{binary}, args...))
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	version, err := s.Definition.askVersion(ctx, binary, func(_ context.Context, args []string) (said, error) {
+		return s.Engine.once(ctx, s, image, append([]string{binary}, args...)) // making the container is not the program's time
 	})
 	if err != nil {
 		return err
