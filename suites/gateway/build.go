@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/jsonstream"
 	"github.com/moby/moby/client"
 
@@ -66,12 +67,34 @@ func (e *Engine) buildOnce(ctx context.Context, d *Definition, suite string) (er
 	if err != nil {
 		return err
 	}
-	return e.importArchive(ctx, archive, debianTag(d, suite), []string{
+	replaced, _ := e.local(debianTag(d, suite))(ctx)
+	if err := e.importArchive(ctx, archive, debianTag(d, suite), []string{
 		"LABEL " + labelProject + "=image",
 		"LABEL " + labelBinary + "=" + binary,
 		"LABEL " + labelRecipe + "=" + recipe,
 		"ENV PATH=/usr/sbin:/usr/bin",
-	})
+	}); err != nil {
+		return err
+	}
+	return e.removeReplaced(ctx, replaced.ID)
+}
+
+// removeReplaced removes the image that had the tag before, unless there was none or a container or a tag has it.
+func (e *Engine) removeReplaced(ctx context.Context, id string) error {
+	if id == "" {
+		return nil
+	}
+	found, err := e.docker.ImageInspect(ctx, id)
+	if errdefs.IsNotFound(err) || err == nil && len(found.RepoTags) > 0 {
+		return nil
+	}
+	if err == nil {
+		_, err = e.docker.ImageRemove(ctx, id, client.ImageRemoveOptions{PruneChildren: true})
+	}
+	if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
+		return fmt.Errorf("remove the image that was replaced: %w", err)
+	}
+	return nil
 }
 
 // recipe tells an image of today's packages and builder from one of earlier ones, whose tag is the same.

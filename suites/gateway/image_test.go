@@ -225,6 +225,25 @@ func TestImageOfOtherPackagesIsNotTaken(t *testing.T) {
 	if image, err := e.built(d, "trixie")(testContext(t)); err != nil || image.Ref != tag {
 		t.Errorf("an image of today's packages: %v, %v", image, err)
 	}
+	before, err := e.local(tag)(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.removeReplaced(testContext(t), before.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := e.local(tag)(testContext(t)); err != nil {
+		t.Errorf("an image that has its tag was removed: %v", err)
+	}
+	if err := e.importArchive(testContext(t), archive, tag, []string{"LABEL " + labelRecipe + "=" + recipe, "ENV A=b"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.removeReplaced(testContext(t), before.ID); err != nil {
+		t.Error(err)
+	}
+	if _, err := e.local(before.ID)(testContext(t)); err == nil {
+		t.Error("the image that was replaced is still there")
+	}
 	d.Debian.Packages = append(d.Debian.Packages, "two")
 	if _, err := e.built(d, "trixie")(testContext(t)); err == nil || !strings.Contains(err.Error(), "built of other packages") {
 		t.Errorf("an image of other packages: %v", err)
