@@ -25,7 +25,7 @@ import (
 // TestMain lets the test binary be the program itself, under its own name, and a small curl for the scripts.
 func TestMain(m *testing.M) {
 	upstream.ServeChild()
-	testscript.Main(m, map[string]func(){"gatefault": main, "curl": curl})
+	testscript.Main(m, map[string]func(){"gatefault": main, "curl": curl, "lookup": lookup})
 }
 
 // curl URL [NAME:VALUE ...] prints the status, the fields and the body of a GET, or fails.
@@ -77,6 +77,19 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "freeport": freeport, "await": await,
 			"docker-env": func(ts *testscript.TestScript, _ bool, _ []string) { dockerEnv(ts, static()) }},
 	})
+}
+
+// lookup SERVER NAME prints the addresses that a name server gives, or its failure in Go's words.
+func lookup() {
+	resolver := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, os.Args[1])
+	}}
+	addrs, err := resolver.LookupHost(context.Background(), os.Args[2]+".")
+	var failed *net.DNSError
+	if errors.As(err, &failed) {
+		addrs = []string{failed.Err}
+	}
+	fmt.Println(strings.Join(addrs, "\n"))
 }
 
 // exits CODE ARGS... runs gatefault ARGS and wants that exit code.
