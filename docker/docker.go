@@ -1,5 +1,6 @@
-// Package docker holds the gateways as data: one folder a gateway, with its gateway.yaml and one template a profile, the backends,
-// and what is needed to make images: the upstream's Dockerfile and the builder of images from Debian packages.
+// Package docker holds the gateways as data: one folder a gateway, with its gateway.yaml and one template a profile; the
+// backends, likewise; and what is needed to make images: the upstream's Dockerfile and the builder of images from Debian
+// packages.
 package docker
 
 import "embed"

@@ -200,7 +200,7 @@ func (r *rule) check() error {
 			return fmt.Errorf("%s arms the whole endpoint: match, after, times and probability do not apply", r.Fault)
 		}
 	case fault.Beyond:
-		return fmt.Errorf("%s is nothing that an endpoint does: %w: run the scenarios that use it", r.Fault, ErrUnsupported)
+		return fmt.Errorf("%s is %w: no endpoint does it, but a real backend or the gateway; see gatefault faults %[1]s", r.Fault, ErrUnsupported)
 	case fault.Accept:
 		if !r.Match.onlyConnection() {
 			return fmt.Errorf("%s acts before a request is read: only match.connection applies", r.Fault)

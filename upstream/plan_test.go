@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -201,5 +202,12 @@ func TestInBandSelection(t *testing.T) {
 			got, _ := talk(t, c.ep, c.request)
 			wantPrefix(t, got, c.want)
 		})
+	}
+}
+
+func TestWhatNoEndpointDoesIsRefused(t *testing.T) {
+	err := upstream.Plan{Rules: []upstream.Rule{{Fault: "php.crash"}}}.Validate()
+	if !errors.Is(err, upstream.ErrUnsupported) || !strings.Contains(err.Error(), "gatefault faults php.crash") {
+		t.Errorf("got %v", err)
 	}
 }
