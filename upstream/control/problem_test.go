@@ -100,7 +100,7 @@ var _ = Describe("A bad request", func() {
 		Entry("bad address", "POST", "/endpoints", `{"address":"localhost"}`, 422, `"localhost" is not IP:port`),
 		Entry("address of another machine", "POST", "/endpoints", `{"address":"192.0.2.1:80"}`, 422, "cannot assign"),
 		Entry("name that would break a header field", "POST", "/endpoints", `{"id":"a\r\nX: b","address":"127.0.0.1:0"}`, 422, "not a name for an endpoint"),
-		Entry("bad kind", "POST", "/endpoints", `{"kind":"udp","address":"127.0.0.1:0"}`, 422, "there are http, process and tap"),
+		Entry("bad kind", "POST", "/endpoints", `{"kind":"udp","address":"127.0.0.1:0"}`, 422, "there are http, process, tap and egress"),
 		Entry("change to a bad kind", "PATCH", "/endpoints/app", `{"kind":"udp"}`, 422, "kind must be http or process"),
 		Entry("change to no kind", "PATCH", "/endpoints/app", `{}`, 422, "kind must be http or process"),
 		Entry("fault that needs a firewall", "PUT", "/endpoints/app/plan", `{"rules":[{"fault":"tcp.drop-syn"}]}`, 501, "not supported here"),
