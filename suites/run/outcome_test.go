@@ -1,0 +1,39 @@
+package run
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/probe"
+	"github.com/gatefault/gatefault/upstream"
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+func TestWholeLookingAnswersAreToldApart(t *testing.T) {
+	answer := func(nonce, length string, body int64, excess int) probe.Exchange {
+		head := http.Header{upstream.EndpointField: {"app"}, upstream.NonceField: {nonce}}
+		if length != "" {
+			head.Set(upstream.LengthField, length)
+		}
+		return probe.Exchange{Complete: true, Status: 200, Header: head, BodyLen: body, Excess: excess}
+	}
+	c := &cell{lane: &lane{endpoint: "app"}, id: "gf", scenario: &scenarios.Scenario{}, fault: &fault.Fault{}}
+	p := c.newProof([]upstream.Event{{Kind: upstream.Requested, Target: "/gf/fault/", Conn: 3, Request: 2}}, 1, "")
+	for _, test := range []struct {
+		ex   probe.Exchange
+		want string
+	}{
+		{answer("b-3-2", "", 5, 0), "200 passed"},
+		{answer("b-3-2", "5", 5, 0), "200 passed"},
+		{answer("b-3-2", "26", 0, 0), "200 silent"},
+		{answer("b-3-2", "", 5, 7), "200 stray"},
+		{answer("b-3-1"+upstream.StrayMark, "", 5, 0), "200 stray"},
+		{answer("b-3-2"+upstream.StrayMark, "", 5, 0), "200 stray"},
+		{answer("b-9-9", "", 5, 0), "200 made"},
+	} {
+		if got := c.outcome(test.ex, p).String(); got != test.want {
+			t.Errorf("%+v: %s, want %s", test.ex, got, test.want)
+		}
+	}
+}
