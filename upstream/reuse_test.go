@@ -2,6 +2,8 @@ package upstream_test
 
 import (
 	"bufio"
+	"compress/flate"
+	"compress/gzip"
 	"errors"
 	"io"
 	"net"
@@ -26,8 +28,8 @@ var answersOnTheWire = map[string]sight{
 	"body.drip":                  {params: fault.Args{"interval": "1ms"}, prefix: "HTTP/1.1 200 OK\r\n", has: "\r\n\r\ntrickle\n", end: "fin"},
 	"body.excess":                {prefix: "HTTP/1.1 200 OK\r\n", has: "Content-Length: 3\r\n\r\nok\nand what was not counted\n", end: "fin"},
 	"body.close-delimited-reset": {prefix: "HTTP/1.1 200 OK\r\n", has: "Connection: close\r\n\r\nxxx", end: "rst"},
-	"body.bad-gzip": {prefix: "HTTP/1.1 200 OK\r\n", has: "Content-Length: 26\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xff\xffbroken stream\n",
-		end: "fin"},
+	"body.bad-gzip": {prefix: "HTTP/1.1 200 OK\r\n",
+		has: "Content-Length: 44\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x00\x0d\x00\xf2\xffa good start\n\xff\xffbroken stream\n", end: "fin"},
 	"conn.two-answers":     {prefix: "HTTP/1.1 200 OK\r\n", has: "ok\nHTTP/1.1 200 OK\r\n", end: "fin"},
 	"app.panic":            {prefix: "HTTP/1.1 200 OK\r\n", has: "\r\n\r\na\r\nfirst row\n\r\n", end: "fin"},
 	"app.blocked-403":      {prefix: "HTTP/1.1 403 Forbidden\r\n", has: "Gatefault-Endpoint: app\r\n", end: "fin"},
@@ -204,6 +206,22 @@ func rawRead(c *net.TCPConn, buf []byte) (n int, err error) {
 		return 0, io.EOF
 	}
 	return n, err
+}
+
+// The broken stream breaks where it should: what comes before is good.
+func TestBadGzipBreaksHalfway(t *testing.T) {
+	_, ep := start(t, upstream.EndpointConfig{})
+	setPlan(t, ep, upstream.Rule{Fault: "body.bad-gzip"})
+	got, _ := talk(t, ep, get)
+	_, body, _ := strings.Cut(got, "\r\n\r\n")
+	zr, err := gzip.NewReader(strings.NewReader(body))
+	if err != nil || len(body) != 44 {
+		t.Fatalf("%d bytes, %v", len(body), err)
+	}
+	var corrupt flate.CorruptInputError
+	if text, err := io.ReadAll(zr); string(text) != "a good start\n" || !errors.As(err, &corrupt) {
+		t.Errorf("decoded to %q, %v", text, err)
+	}
 }
 
 // app.panic is what net/http does: the same kinds of fields, the same body, the same end.

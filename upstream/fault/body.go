@@ -31,7 +31,8 @@ reset`},
 		Script: `read-request
 send "HTTP/1.1 200 OK\r\n${sentinel}Content-Length: 8\r\n\r\n"
 fire
-drip "trickle\n" ${interval}`},
+drip "trickle" ${interval}
+send "\n"`},
 	{Name: "body.bad-chunk", Doc: "sends a chunk size that is no hexadecimal number", Level: Request, Evidence: Event,
 		Incomplete: true, Script: chunkedHead + "fire\nsend \"zz\\r\\nnot a chunk\\r\\n\"\nclose"},
 	{Name: "body.bad-chunk-early", Doc: "sends the head and a first chunk size that is no number in one packet with the FIN",
@@ -62,8 +63,12 @@ fill 4096
 sleep 300ms
 fire
 reset`},
-	// A gzip header and a deflate block of the reserved type 3 (RFC 1951 3.2.3), in correct framing.
-	{Name: "body.bad-gzip", Doc: "sends a body coded with gzip whose stream is broken, in correct framing", Level: Request, Evidence: Event,
+	// A gzip header, a good stored block and one of the reserved type 3 (RFC 1951 3.2.3), in correct framing.
+	{Name: "body.bad-gzip", Doc: "sends a body coded with gzip whose stream breaks halfway, in correct framing", Level: Request, Evidence: Event,
 		Script: `read-request
-send "HTTP/1.1 200 OK\r\n${sentinel}Content-Type: text/html\r\nContent-Encoding: gzip\r\nGatefault-Length: 26\r\nContent-Length: 26\r\n\r\n\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xff\xffbroken stream\n"`},
+send "HTTP/1.1 200 OK\r\n${sentinel}Content-Type: text/html\r\nContent-Encoding: gzip\r\nGatefault-Length: 44\r\nContent-Length: 44\r\n\r\n"
+send "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\x00\x0d\x00\xf2\xffa good start\n"
+sleep 300ms
+fire
+send "\xff\xffbroken stream\n"`},
 }
