@@ -136,7 +136,7 @@ func prepare(t *testing.T, spec *Spec) (plain bool) {
 			spec.Lanes[i].Domain, spec.Lanes[i].Resolver = "upstream.test", spec.Lanes[i].Upstream
 		}
 	}
-	return needs.Protocol == "" && !needs.Broken && needs.Backend == nil && needs.Address != AddressName
+	return needs.Protocol == "" && !needs.Broken && needs.Backend == nil && needs.Address != AddressName && needs.Address != AddressUnix
 }
 
 // skipLacking skips a test of a profile that the installed version of the product cannot have.

@@ -128,6 +128,12 @@ func stageOf(f *fault.Fault) []string {
 	if f.Needing(fault.Process) {
 		serve += " --kind process"
 	}
+	if f.Needing(fault.Socket) {
+		serve += " --sockets /run/app"
+	}
+	if f.Needing(fault.Egress) {
+		serve = "gatefault upstream --listen app=192.0.2.1:8080 --kind egress"
+	}
 	if f.Protocol != "" {
 		serve += " --protocol " + f.Protocol
 	}
@@ -161,6 +167,8 @@ func evidenceText(e fault.Evidence) string {
 		return "the upstream's journal names the connection or request that met it"
 	case fault.Kernel:
 		return "the kernel counted the packets"
+	case fault.State:
+		return "an attempt of the upstream's own met it, before and after, and no connection came through"
 	case fault.Query:
 		return "the upstream's journal has the question that its name server answered wrong"
 	case fault.Exit:
@@ -175,6 +183,12 @@ func needText(n fault.Need) string {
 	switch n {
 	case fault.NetAdmin:
 		return "the right to set firewall rules in a network namespace of the upstream's own"
+	case fault.Shaping:
+		return "a kernel that can hand packets to a program (nft_compat, xt_NFQUEUE, nfnetlink_queue)"
+	case fault.Socket:
+		return "an endpoint with a unix socket: gatefault upstream --sockets FOLDER"
+	case fault.Egress:
+		return "an endpoint that stands for an address on the gateway's way out: gatefault upstream --kind egress"
 	case fault.Process:
 		return "an endpoint that is served by a process of its own: gatefault upstream --kind process"
 	case fault.Memory:

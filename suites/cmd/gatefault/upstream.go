@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -19,8 +20,9 @@ type upstreamCmd struct {
 	Control  string   `placeholder:"ADDR" default:"127.0.0.1:9500" from:"GATEFAULT_CONTROL" help:"Where the control API listens; other than loopback needs a token. Default: ${default}."`
 	Token    string   `from:"GATEFAULT_TOKEN" help:"Token that the control API demands."`
 	Listen   []string `placeholder:"[ID=]ADDR" default:"app=127.0.0.1:8080" from:"GATEFAULT_LISTEN" help:"Endpoints; none opens no endpoint. Default: ${default}."`
-	Kind     string   `enum:"http,process" default:"http" help:"Who serves the endpoints: http, or process for a child process that can be killed."`
+	Kind     string   `enum:"http,process,egress" default:"http" help:"Who serves the endpoints: http, process for a child process that can be killed, or egress: nobody, they stand for addresses that programs of this network namespace connect to."`
 	Protocol string   `placeholder:"NAME" default:"http" help:"What the endpoints speak: ${protocols}. For tls the control API gives the certificate to trust, GET /api/v1/ca. Default: ${default}."`
+	Sockets  string   `placeholder:"FOLDER" help:"Folder in which each endpoint listens on a unix socket as well, ID.sock."`
 	InBand   bool     `help:"Let a request choose its own fault: with the header field 'Gatefault: head.slow;delay=2s' or the query ?gatefault=head.slow;delay=2s."`
 	OwnNetns bool     `from:"GATEFAULT_OWN_NETNS" help:"This process has a network namespace to itself, so firewall rules may be set in it."`
 	DNS      string   `name:"dns" placeholder:"ADDR" from:"GATEFAULT_DNS" help:"Where a name server listens, over UDP and TCP, in whose zone gatefault.test every endpoint has a name, such as 127.0.0.1:9553. Default: none."`
@@ -77,6 +79,9 @@ func (c *upstreamCmd) endpoints() ([]upstream.EndpointConfig, error) {
 			id, addr = "", text
 		}
 		cfg := upstream.EndpointConfig{ID: id, Address: addr, Kind: upstream.Kind(c.Kind), Protocol: upstream.Protocol(c.Protocol), InBand: c.InBand}
+		if c.Sockets != "" {
+			cfg.Socket = filepath.Join(c.Sockets, id+".sock")
+		}
 		if err := cfg.Validate(); err != nil {
 			return nil, fmt.Errorf("--listen %s: %w; write ID=127.0.0.1:8080", text, err)
 		}
