@@ -23,6 +23,7 @@ type childServer struct {
 	workers []*worker     // that accept connections
 	died    chan struct{} // has a token after a worker's end
 	wanted  int           // workers, while a fault wants more than one
+	life    atomic.Value  // name of the fault that ends processes now; empty: none
 	stopped bool
 	resumed bool // since the last plan
 }
@@ -179,6 +180,7 @@ func (s *childServer) journal(w *worker, e Event) {
 func (s *childServer) exited(w *worker, e process.Exit) {
 	s.ep.open.Add(-w.open.Swap(0))
 	ev := Event{Kind: ProcessEnd, Endpoint: s.cfg.ID, How: e.Signal}
+	ev.Fault, _ = s.life.Load().(string)
 	if e.OOM {
 		ev.OOM, ev.Detail = true, "from the kernel's out-of-memory killer"
 	} else if e.Signal == "" {

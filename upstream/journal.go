@@ -102,14 +102,14 @@ func (j *Journal) Add(e Event) {
 func (j *Journal) count(e *Event) {
 	switch {
 	case e.Fault == "":
-	case e.Kind == Fired, e.Kind == Stopped, e.Kind == Queried:
+	case e.Kind == Fired, e.Kind == Stopped, e.Kind == Queried, e.Kind == ProcessEnd:
 		j.fired[e.Fault]++
 	case e.Kind == KernelSaw:
 		j.fired[e.Fault] += uint64(e.Attempts)
 	}
 }
 
-// Fired tells how often each fault has fired since the upstream started: on a connection, on a request, on a
+// Fired tells how often each fault has fired since the upstream started: on a connection, on a request, by the end of a process, on a
 // question to the name server or, as the kernel counted it while an endpoint was armed, on a connection attempt.
 func (j *Journal) Fired() map[string]uint64 {
 	j.mu.Lock()

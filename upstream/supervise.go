@@ -26,6 +26,7 @@ func (s *childServer) supervise(r *rule, vals fault.Values) (undo func() error, 
 			return nil, err
 		}
 	}
+	s.life.Store(r.Fault)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -37,6 +38,7 @@ func (s *childServer) supervise(r *rule, vals fault.Values) (undo func() error, 
 	return func() error {
 		cancel()
 		<-ended // it waits for nothing but ctx and the lock, which we hold, so it ends
+		s.life.Store("")
 		return errors.Join(s.shrink(), s.listen())
 	}, nil
 }

@@ -78,6 +78,9 @@ func TestCrashLoopExitsAgainAndAgain(t *testing.T) {
 	got, _ := talk(t, ep, get)
 	wantPrefix(t, got, "HTTP/1.1 200 OK\r\n")
 	n := len(ends(up))
+	if fired := up.Journal().Fired()["process.crash-loop"]; fired != uint64(n) {
+		t.Errorf("the process ended %d times, the fault fired %d times", n, fired)
+	}
 	time.Sleep(150 * time.Millisecond) // nothing may happen, so there is no event to await
 	if len(ends(up)) != n {
 		t.Error("the loop goes on after it was cleared")

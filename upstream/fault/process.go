@@ -54,7 +54,8 @@ const (
 	slowOK   = "read-request\nsleep ${service}\nrespond 200 \"ok\\n\""
 )
 
-// newTooLong answers at once, but for the requests that take so long that the watchdog comes.
+// newTooLong answers at once, but for the requests that take so long that the watchdog comes. The fault takes effect with
+// the end of the process, so the requests do not fire.
 func newTooLong(v Values) Handler {
 	every, limit := uint64(v.Int("every")), v.Duration("limit")
 	var seen atomic.Uint64
@@ -65,7 +66,6 @@ func newTooLong(v Values) Handler {
 		if seen.Add(1)%every != 0 {
 			return c.Respond(200, "ok\n")
 		}
-		c.Fire()
 		if err := wire.Pause(ctx, limit); err != nil {
 			return err
 		}
