@@ -208,6 +208,12 @@ func (c *checker) request(s *Scenario) {
 	if s.Age < 0 || s.Age > maxAge || s.Age > 0 && !s.Warm {
 		c.fail("age", "age is %s; it goes with warm and takes at most %s", s.Age, maxAge)
 	}
+	if s.Notice < 0 || s.Notice > maxNotice {
+		c.fail("notice", "notice is %s; it takes at most %s", s.Notice, maxNotice)
+	}
+	if err := s.Comparable(); s.Compare && err != nil {
+		c.fail("compare", "compare: %s", err)
+	}
 	c.traffic(s.Traffic)
 }
 
@@ -215,6 +221,7 @@ func (c *checker) request(s *Scenario) {
 const (
 	maxChecks = 20
 	maxAge    = 5 * time.Second
+	maxNotice = 5 * time.Second
 	maxSettle = 10 * time.Second
 )
 

@@ -56,6 +56,7 @@ type Scenario struct {
 	Target     Target            `yaml:"target" json:"target,omitempty" jsonschema:"in profiles with two servers: which of them has the fault; default: primary"`
 	Contact    Contact           `yaml:"contact" json:"contact,omitempty" jsonschema:"none: the gateway may answer without going to the upstream"`
 	Checks     int               `yaml:"checks" json:"checks,omitempty" jsonschema:"health checks that must have met the fault before the client asks, at most 20"`
+	Notice     time.Duration     `yaml:"notice" json:"notice,omitempty" jsonschema:"how long the fault is in force before the client asks, for health checks to notice it, at most 5s"`
 	Warm       bool              `yaml:"warm" json:"warm,omitempty" jsonschema:"the same request is made once, healthy, before the fault: it may be stored"`
 	Age        time.Duration     `yaml:"age" json:"age,omitempty" jsonschema:"with warm: time between that request and the fault, at most 5s"`
 	Again      bool              `yaml:"again" json:"again,omitempty" jsonschema:"the same request is made once more after the fault"`
@@ -68,6 +69,7 @@ type Scenario struct {
 	Settle     time.Duration     `yaml:"settle" json:"settle,omitempty" jsonschema:"how long, at most, healthy requests are sent after the injection until one fails: what the gateway had cached has run out then"`
 	Patience   time.Duration     `yaml:"patience" json:"patience,omitempty" jsonschema:"how long the client waits, at most 60s; default: 8s"`
 	Evidence   string            `yaml:"evidence" json:"evidence,omitempty" jsonschema:"what proves that the fault fired; default: what the fault declares"`
+	Compare    bool              `yaml:"compare" json:"compare,omitempty" jsonschema:"run --by-profile shows it unless told what to show"`
 	Explain    string            `yaml:"explain" json:"explain" jsonschema:"for a learner, at most 120 words"`
 	Error      string            `yaml:"error" json:"error" jsonschema:"the RFC 9209 error type, or none (healthy), or passed (the upstream's own answer)"`
 	Standard   []Expectation     `yaml:"standard" json:"standard" jsonschema:"every outcome that the standards permit"`
@@ -216,7 +218,7 @@ func (s *Scenario) fillDefaults() {
 	if f, err := s.Injects(); err == nil {
 		fill(&s.Evidence, string(f.Evidence))
 	}
-	fill(&s.Profile, "plain")
+	fill(&s.Profile, defaultProfile)
 	fill(&s.Endpoint, HTTPEndpoint)
 	fill(&s.Meets, MeetsRequest)
 	fill(&s.Target, Primary)

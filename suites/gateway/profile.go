@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -39,6 +40,22 @@ type Profile struct {
 	Server string `yaml:"backend"`
 	// Backend is what Server names, or nil.
 	Backend *Backend `yaml:"-"`
+	// Prevents says that the profile is one of those that are compared with each other; nil: it is not.
+	Prevents *Prevention `yaml:"prevents"`
+
+	line int // where it stands in the table
+}
+
+// Prevention is what a fault has to find for the profile to have a chance against it.
+type Prevention struct {
+	// Prime has a fault that acts on requests met by one on a connection that was used before.
+	Prime bool `yaml:"prime"`
+	// Notice is how long the fault is in force before the request, for health checks to notice it.
+	Notice time.Duration `yaml:"notice"`
+	// Age is the time since the same GET was answered and could be stored; 0: there was none.
+	Age time.Duration `yaml:"age"`
+	// Query tells the upstream how long its answer may be stored.
+	Query string `yaml:"query"`
 }
 
 // AddressKind is how a gateway knows its upstream.
@@ -72,7 +89,9 @@ func loadProfiles(fsys fs.FS) (map[string]*Profile, error) {
 	for _, name := range slices.Sorted(maps.Keys(profiles)) {
 		if err := profiles[name].check(backends); err != nil {
 			found = append(found, problem{name, err})
+			continue
 		}
+		profiles[name].line = lineOf(text, name)
 	}
 	return profiles, located(profilesFile, text, found)
 }
@@ -92,7 +111,26 @@ func (p *Profile) check(backends map[string]*Backend) error {
 	if p.Backend = backends[p.Server]; p.Server != "" && p.Backend == nil {
 		return fmt.Errorf("backend %q has no folder with a backend.yaml", p.Server)
 	}
+	return p.Prevents.check()
+}
+
+// maxBefore bounds what a compared cell waits for before its request.
+const maxBefore = 5 * time.Second
+
+func (p *Prevention) check() error {
+	if p != nil && (min(p.Notice, p.Age) < 0 || max(p.Notice, p.Age) > maxBefore) {
+		return fmt.Errorf("prevents: notice and age take 0s to %s", maxBefore)
+	}
 	return nil
+}
+
+// Preventions names the profiles that are compared with each other, in the order of the table. The first one is what the
+// others are held against.
+func (d *Definition) Preventions() []string {
+	names := slices.Collect(maps.Keys(d.shared))
+	names = slices.DeleteFunc(names, func(name string) bool { return d.shared[name].Prevents == nil })
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(d.shared[a].line, d.shared[b].line) })
+	return names
 }
 
 // Profile gives what a profile needs; an unknown one needs nothing special.

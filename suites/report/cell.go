@@ -26,6 +26,8 @@ func look(v run.Verdict) appearance {
 		return appearance{"✗", red, "drifted: neither the standard nor known"}
 	case run.NotInjected:
 		return appearance{"?", magenta, "not injected: nothing proves that the fault fired"}
+	case run.Observed:
+		return appearance{"·", grey, "observed: nothing was expected"}
 	case run.Unsupported:
 		return appearance{"-", grey, "unsupported here"}
 	}
@@ -98,6 +100,14 @@ func (f Repeat) or() Repeat {
 	}
 }
 
+// Name says which of its gateway's cells a result is.
+func Name(r *run.Result) string {
+	if len(r.Standard) > 0 || r.Method == "" {
+		return r.ID
+	}
+	return fmt.Sprintf("%s %s %s", r.ID, r.Gateway.Profile, r.Method)
+}
+
 // Gateways names the gateways of cells, each once.
 func Gateways(cells []*run.Result) []string {
 	return distinct(cells, func(r *run.Result) string { return r.Gateway.Name })
@@ -141,21 +151,20 @@ func columns(r *run.Report) []*column {
 	return out
 }
 
-// row is one scenario with its result a gateway.
+// row is one scenario with its result by column.
 type row struct {
-	cause scenarios.Cause
-	id    string
-	cells map[string]*run.Result
+	labels [2]string
+	cells  map[string]*run.Result
 }
 
 // rows gathers the results, which a report has sorted by cause and scenario.
 func rows(r *run.Report) []*row {
 	var out []*row
 	for _, res := range r.Results {
-		i := slices.IndexFunc(out, func(w *row) bool { return w.id == res.ID })
+		i := slices.IndexFunc(out, func(w *row) bool { return w.labels[1] == res.ID })
 		if i < 0 {
 			i = len(out)
-			out = append(out, &row{cause: res.Cause, id: res.ID, cells: map[string]*run.Result{}})
+			out = append(out, &row{[2]string{string(res.Cause), res.ID}, map[string]*run.Result{}})
 		}
 		out[i].cells[res.Gateway.Name] = res
 	}

@@ -16,12 +16,17 @@ func (t *terminal) legend() {
 			t.printf("%s %s\n", t.paint(look(v).colour, Mark(v)), look(v).meaning)
 		}
 	}
-	for _, word := range words() {
+	t.words(words())
+	t.printf("\n")
+}
+
+// words explains those words that the report uses.
+func (t *terminal) words(all []word) {
+	for _, word := range all {
 		if slices.ContainsFunc(t.report.Results, word.used) {
 			t.printf("%s\n", Wrap(word.meaning, t.width(), fmt.Sprintf("%-10s ", word.text), strings.Repeat(" ", 11)))
 		}
 	}
-	t.printf("\n")
 }
 
 // word is a form of a cell and its meaning.
@@ -55,7 +60,7 @@ func ofKind(k scenarios.Kind) func(*run.Result) bool {
 
 // judged tells whether the cell shows an observation.
 func judged(r *run.Result) bool {
-	return r.Verdict == run.Standard || r.Verdict == run.Deviates || r.Verdict == run.Drifted
+	return r.Verdict == run.Standard || r.Verdict == run.Deviates || r.Verdict == run.Drifted || r.Verdict == run.Observed
 }
 
 // recovery lists the cells after which healthy requests went on failing.
@@ -107,7 +112,7 @@ func (t *terminal) alike(v run.Verdict) [][]*run.Result {
 // such as a gateway's own log.
 func (t *terminal) group(v run.Verdict, same []*run.Result) {
 	head := Mark(v) + " " + string(v)
-	who := same[0].Gateway.Name + " " + same[0].ID
+	who := same[0].Gateway.Name + " " + Name(same[0])
 	if len(same) > 1 {
 		who = cells(len(same))
 	}
@@ -135,7 +140,7 @@ func (t *terminal) members(same []*run.Result) {
 	gateways := map[string][]string{}
 	for _, name := range Gateways(same) {
 		own := slices.DeleteFunc(slices.Clone(same), func(r *run.Result) bool { return r.Gateway.Name != name })
-		list := strings.Join(IDs(own), ", ")
+		list := strings.Join(distinct(own, Name), ", ")
 		if !slices.Contains(ids, list) {
 			ids = append(ids, list)
 		}

@@ -41,7 +41,7 @@ const slowRecovery = time.Second
 // Terminal writes the run for people: the table, its legend, every cell that needs attention, and where the time went.
 func Terminal(w io.Writer, r *run.Report, o TerminalOptions) error {
 	o.Repeat = o.Repeat.or()
-	t := &terminal{Writer: bufio.NewWriter(w), opts: o, report: r, columns: columns(r), rows: rows(r)}
+	t := &terminal{Writer: bufio.NewWriter(w), opts: o, report: r, columns: columns(r), rows: rows(r), labels: [2]string{"cause", "scenario"}}
 	if len(t.rows) > 0 {
 		t.tables()
 		t.gateways()
@@ -60,6 +60,8 @@ type terminal struct {
 	report  *run.Report
 	columns []*column
 	rows    []*row
+	labels  [2]string                               // above those of the rows
+	show    func(*run.Result) (text, colour string) // of a cell; default: its verdict and outcome
 }
 
 func (t *terminal) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
@@ -106,23 +108,17 @@ func (t *terminal) tables() {
 }
 
 func (t *terminal) table(cols []*column) {
-	cause, id := t.labelWidths()
-	t.line(cols, pad("", cause)+gap+pad("", id), func(c *column) (string, string) { return c.name, bold })
-	t.line(cols, pad("cause", cause)+gap+pad("scenario", id), func(c *column) (string, string) { return c.version, "" })
+	first, second := t.labelWidths()
+	t.line(cols, pad("", first+len(gap)+second), func(c *column) (string, string) { return c.name, bold })
+	t.line(cols, pad(t.labels[0], first)+gap+pad(t.labels[1], second), func(c *column) (string, string) { return c.version, "" })
 	last := ""
 	for _, r := range t.rows {
-		shown := string(r.cause)
+		shown := r.labels[0]
 		if shown == last {
 			shown = ""
 		}
-		last = string(r.cause)
-		t.line(cols, t.paint(bold, pad(shown, cause))+gap+pad(r.id, id), func(c *column) (string, string) {
-			res := r.cells[c.name]
-			if res == nil {
-				return "", ""
-			}
-			return Mark(res.Verdict) + " " + Cell(res), look(res.Verdict).colour
-		})
+		last = r.labels[0]
+		t.line(cols, t.paint(bold, pad(shown, first))+gap+pad(r.labels[1], second), func(c *column) (string, string) { return t.cell(r.cells[c.name]) })
 	}
 	t.printf("\n")
 }
@@ -144,25 +140,35 @@ func (t *terminal) line(cols []*column, label string, text func(*column) (string
 	t.printf("%s\n", out)
 }
 
-func (t *terminal) labelWidths() (cause, id int) {
-	cause, id = len("cause"), len("scenario")
+func (t *terminal) labelWidths() (first, second int) {
+	first, second = len(t.labels[0]), len(t.labels[1])
 	for _, r := range t.rows {
-		cause, id = max(cause, len(r.cause)), max(id, len(r.id))
+		first, second = max(first, len(r.labels[0])), max(second, len(r.labels[1]))
 	}
-	return cause, id
+	return first, second
 }
 
 func (t *terminal) labelWidth() int {
-	cause, id := t.labelWidths()
-	return cause + len(gap) + id
+	first, second := t.labelWidths()
+	return first + len(gap) + second
+}
+
+// cell gives the text of a cell and its colour; without a result both are empty.
+func (t *terminal) cell(r *run.Result) (text, colour string) {
+	switch {
+	case r == nil:
+		return "", ""
+	case t.show != nil:
+		return t.show(r)
+	}
+	return Mark(r.Verdict) + " " + Cell(r), look(r.Verdict).colour
 }
 
 func (t *terminal) columnWidth(c *column) int {
 	w := max(utf8.RuneCountInString(c.name), utf8.RuneCountInString(c.version))
 	for _, r := range t.rows {
-		if res := r.cells[c.name]; res != nil {
-			w = max(w, 2+utf8.RuneCountInString(Cell(res)))
-		}
+		text, _ := t.cell(r.cells[c.name])
+		w = max(w, utf8.RuneCountInString(text))
 	}
 	return w
 }

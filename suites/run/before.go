@@ -139,4 +139,4 @@ func (c *cell) direct(ctx context.Context) {
 }
 
 // directPatience is enough to meet any fault; how it ends does not matter.
-const directPatience = 500 * time.Millisecond
+const directPatience = 2 * time.Second

@@ -240,7 +240,10 @@ func (c *cell) begin(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return from, c.awaitFired(ctx, from, c.scenario.Checks, "health checks")
+	if err := c.awaitFired(ctx, from, c.scenario.Checks, "health checks"); err != nil {
+		return 0, err
+	}
+	return from, pause(ctx, c.scenario.Notice)
 }
 
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
@@ -274,11 +277,14 @@ func (c *cell) rule() upstream.Rule {
 		r = upstream.Rule{Script: c.scenario.Script}
 	}
 	r.Times = c.scenario.Times
-	if c.fault.Level == fault.Request && c.scenario.Checks == 0 {
+	if c.fault.Level == fault.Request && !c.checked() {
 		r.Match.Path = c.meeting() + "*"
 	}
 	return r
 }
+
+// checked tells whether the gateway's health checks are to meet the fault before the request.
+func (c *cell) checked() bool { return c.scenario.Checks > 0 || c.scenario.Notice > 0 }
 
 // request sends the cell's request, or its traffic, and gives what the client saw.
 func (c *cell) request(ctx context.Context) ([]probe.Exchange, error) {

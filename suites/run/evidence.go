@@ -16,6 +16,7 @@ type proof struct {
 	fault    *fault.Fault
 	wanted   int // requests, connections or process ends that must have met the fault
 	contact  scenarios.Contact
+	checked  bool             // health checks met the fault, too
 	before   bool             // the fault met the request before this one
 	direct   []upstream.Event // the fault took effect on our own request to the upstream
 	requests []upstream.Event // the cell's request, each attempt
@@ -36,7 +37,7 @@ type proof struct {
 // between injection and clearing is the cell's; requests carry the cell's id besides.
 func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.Contact) proof {
 	f, target := c.fault, c.path(phaseFault)
-	p := proof{fault: f, wanted: wanted, contact: contact, before: c.meeting() != target}
+	p := proof{fault: f, wanted: wanted, contact: contact, checked: c.checked(), before: c.meeting() != target}
 	for _, e := range events {
 		if e.Target == target+directSuffix+"/" {
 			if e.Kind == upstream.Fired && e.Fault == f.Name {
@@ -157,13 +158,17 @@ func (p proof) next() string {
 	return fmt.Sprintf("the next request came as request %d of connection %d", e.Request, e.Conn)
 }
 
-// inForce wants our own request to have met the fault, where the gateway's need not.
+// inForce wants our own request, or at least a connection, to have met the fault, where the gateway's request need not.
 func (p proof) inForce() (string, error) {
-	if len(p.direct) == 0 {
-		return "", fmt.Errorf("%s was not in force: our own request to the upstream did not meet it", p.fault.Name)
+	met, what := p.direct, "our own request"
+	if p.fault.Level == fault.Accept {
+		met, what = p.fired, "a connection"
 	}
-	return fmt.Sprintf("journal %d: %s was in force, our own request met it; the gateway went there %s",
-		p.direct[0].Seq, p.fault.Name, count(p.attempts(), "time")), nil
+	if len(met) == 0 {
+		return "", fmt.Errorf("%s was not in force: %s to the upstream did not meet it", p.fault.Name, what)
+	}
+	return fmt.Sprintf("journal %d: %s was in force, %s met it; the gateway went there %s",
+		met[0].Seq, p.fault.Name, what, count(p.attempts(), "time")), nil
 }
 
 func (p proof) counted() (string, error) {
@@ -222,7 +227,8 @@ func (p proof) asked() (string, error) {
 }
 
 func (p proof) waitStatus() (string, error) {
-	if p.fault.Level == fault.Request && len(p.fired) == 0 || len(p.requests) == 0 {
+	unmet := p.fault.Level == fault.Request && len(p.fired) == 0 || len(p.requests) == 0
+	if unmet && p.contact != scenarios.NoContact {
 		return "", fmt.Errorf("the cell's request never met %s in the serving process", p.fault.Name)
 	}
 	var ends []upstream.Event // by what the fault does
@@ -247,11 +253,15 @@ func (p proof) waitStatus() (string, error) {
 
 // attempts is how often the gateway went to the upstream: at each of the lane's servers, requests that arrived,
 // connections that met the fault before a request, or connection attempts that the kernel counted, whichever saw more.
+// Where health checks met the fault too, only requests can be told from them.
 func (p proof) attempts() int {
 	requests, accepts, most := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, e := range p.requests {
 		requests[e.Endpoint]++
 		most[e.Endpoint] = max(most[e.Endpoint], requests[e.Endpoint])
+	}
+	if p.checked {
+		p.accepts, p.kernel = nil, nil
 	}
 	for _, e := range p.accepts {
 		accepts[e.Endpoint]++

@@ -239,7 +239,11 @@ func (g *group) openLanes(ctx context.Context) error {
 	}
 	g.lanes, g.lacks = map[class][]*lane{}, map[class]error{}
 	for _, c := range slices.SortedFunc(maps.Keys(parallel), class.compare) {
-		if err := g.openClass(ctx, c, min(max(1, parallel[c]), g.stage.opts.Lanes)); err != nil {
+		n := max(1, parallel[c])
+		if !g.stage.opts.Apart {
+			n = min(n, g.stage.opts.Lanes)
+		}
+		if err := g.openClass(ctx, c, n); err != nil {
 			return err
 		}
 	}
@@ -333,6 +337,7 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 		}
 		queues[c.class()] <- c
 	}
+	turns := g.turns()
 	var wg sync.WaitGroup
 	for class, queue := range queues {
 		close(queue)
@@ -341,15 +346,32 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 		}
 		for _, l := range g.lanes[class] {
 			wg.Go(func() {
-				for c := range queue {
-					c.lane = l
-					c.run(ctx)
-					done(c)
-				}
+				turns <- struct{}{}
+				defer func() { <-turns }()
+				g.occupy(ctx, l, queue, done)
 			})
 		}
 	}
 	wg.Wait()
+}
+
+// occupy runs cells on a lane: all that it can get, or only one.
+func (g *group) occupy(ctx context.Context, l *lane, queue <-chan *cell, done func(*cell)) {
+	for c := range queue {
+		c.lane = l
+		c.run(ctx)
+		if done(c); g.stage.opts.Apart {
+			return
+		}
+	}
+}
+
+// turns has room for as many lanes as may be busy at once.
+func (g *group) turns() chan struct{} {
+	if g.stage.opts.Apart {
+		return make(chan struct{}, g.stage.opts.Lanes)
+	}
+	return make(chan struct{}, len(g.all()))
 }
 
 // split makes a group of each profile, with the lanes that are open already: where several do not start together, most
@@ -395,9 +417,7 @@ func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
 	if g.parts != nil {
 		return
 	}
-	if g.gateway != nil {
-		defer func() { go g.stop() }() // closing the stage awaits it
-	}
+	defer g.end()
 	for _, c := range g.cells {
 		if !c.scenario.Exclusive {
 			continue
@@ -409,6 +429,16 @@ func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
 			c.run(ctx)
 		}
 		done(c)
+	}
+}
+
+// end has the gateways stopped; closing the stage awaits it.
+func (g *group) end() {
+	for _, part := range g.parts {
+		part.end()
+	}
+	if g.gateway != nil {
+		go g.stop()
 	}
 }
 

@@ -32,8 +32,12 @@ type Options struct {
 	OwnNamespace bool
 	// OwnResolvConf says that it also has an /etc/resolv.conf of its own, which names 127.0.0.1.
 	OwnResolvConf bool
-	// Lanes bounds the cells that run at once on one gateway; default 40.
+	// Lanes bounds the cells that run at once on one gateway with one profile; default 40.
 	Lanes int
+	// Apart keeps cells from each other's effects: each has a lane that no other has used, because a gateway may leave a
+	// server out for a while that failed, and gateways run one after the other, so that times can be compared. Lanes then
+	// bounds the cells that run at once, whatever their profile.
+	Apart bool
 	Log   *slog.Logger
 	// Progress is told of every step; it may be nil and must not block.
 	Progress func(Progress)
@@ -122,7 +126,7 @@ func matches(patterns []string, name string) bool {
 
 // expected guesses how long a cell takes, to start the longest first.
 func expected(s *scenarios.Scenario) time.Duration {
-	longest := time.Second
+	longest := time.Second + s.Notice + s.Age
 	for _, e := range s.Standard {
 		longest = max(longest, guess(s, e.Want()))
 	}

@@ -18,7 +18,7 @@ const maxSample = 16 << 10
 // fill puts the observation into the result.
 func (c *cell) fill(exchanges []probe.Exchange, p proof) {
 	r := c.result
-	r.Attempts = p.attempts()
+	r.Attempts, r.Received = p.attempts(), len(p.requests)
 	worst := exchanges[0]
 	if c.scenario.Again {
 		r.Again = c.later(exchanges[1], worst)

@@ -20,11 +20,12 @@ const (
 	NotInjected Verdict = "not-injected" // nothing proves that the fault fired
 	Unsupported Verdict = "unsupported"  // cannot be done here, for a reason
 	Error       Verdict = "error"        // the harness failed; says nothing about the gateway
+	Observed    Verdict = "observed"     // nothing was expected: see scenarios.Setting
 )
 
 // Verdicts lists the alphabet, best first.
 func Verdicts() []Verdict {
-	return []Verdict{Standard, Deviates, Drifted, NotInjected, Unsupported, Error}
+	return []Verdict{Standard, Deviates, Drifted, Observed, NotInjected, Unsupported, Error}
 }
 
 // Gateway identifies what was judged.
@@ -44,18 +45,21 @@ type Result struct {
 	ID       string              `json:"scenario"`
 	Cause    scenarios.Cause     `json:"cause"`
 	Gateway  Gateway             `json:"gateway"`
+	Method   string              `json:"method,omitempty"` // of the request
 	Verdict  Verdict             `json:"verdict"`
 	Reason   string              `json:"reason"` // why this verdict, one sentence
 
 	Observed scenarios.Outcome       `json:"observed,omitzero"`
 	Standard []scenarios.Expectation `json:"standard,omitempty"`
 	Known    *scenarios.Pin          `json:"known,omitempty"`
-	Attempts int                     `json:"attempts"` // how often the gateway went to the upstream for the request
+	Attempts int                     `json:"attempts"`           // how often the gateway went to the upstream for the request
+	Received int                     `json:"received,omitempty"` // how often the request, or a copy of it, arrived at the upstream
 	Evidence string                  `json:"evidence,omitempty"`
 	Traffic  *Traffic                `json:"traffic,omitempty"` // with traffic: all of it; Observed is then the most frequent failure
 	Again    scenarios.Outcome       `json:"again,omitzero"`    // outcome of the same request after the fault
 	By       scenarios.By            `json:"by,omitempty"`      // who made the answer
 
+	Healthy   time.Duration  `json:"healthy,omitempty"`   // what the fastest healthy request of the cell took
 	FirstByte time.Duration  `json:"firstByte,omitempty"` // nanoseconds from the dial, as all times here
 	Total     time.Duration  `json:"total,omitempty"`
 	Recovery  *time.Duration `json:"recovery,omitempty"` // from the end of the fault to the first of ten good answers; absent: not recovered

@@ -64,10 +64,15 @@ func plan(opts Options) ([]*cell, error) {
 }
 
 func newCell(id string, sc *scenarios.Scenario, f *fault.Fault, d *gateway.Definition) *cell {
-	return &cell{id: id, scenario: sc, fault: f, result: &Result{
-		Cell: id, Scenario: sc, ID: sc.ID, Cause: sc.Cause, Standard: sc.Standard, Exclusive: sc.Exclusive,
-		Gateway: Gateway{Name: d.Name, Title: d.Title, Profile: sc.Profile},
-	}}
+	r := NewResult(sc, d)
+	r.Cell = id
+	return &cell{id: id, scenario: sc, fault: f, result: r}
+}
+
+// NewResult is what is known of a cell before it runs.
+func NewResult(sc *scenarios.Scenario, d *gateway.Definition) *Result {
+	return &Result{Scenario: sc, ID: sc.ID, Cause: sc.Cause, Standard: sc.Standard, Exclusive: sc.Exclusive,
+		Method: sc.Request.Method, Gateway: Gateway{Name: d.Name, Title: d.Title, Profile: sc.Profile}}
 }
 
 func (c *cell) fail(v Verdict, err error) { c.result.Verdict, c.result.Reason = v, err.Error() }
@@ -114,6 +119,10 @@ func (s *stage) perform(ctx context.Context, cells []*cell) {
 				wg.Go(func() { part.run(ctx, part.start(ctx), done) })
 			}
 		})
+		if s.opts.Apart {
+			wg.Wait()
+			g.end()
+		}
 	}
 	wg.Wait()
 	for _, g := range groups {

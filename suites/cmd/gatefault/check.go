@@ -30,7 +30,7 @@ func (c *runCmd) check() error {
 	case c.Require != "" && c.Local:
 		return errors.New("--local and --require containers exclude each other")
 	}
-	return nil
+	return c.checkByProfile()
 }
 
 // checkBinaries refuses programs that cannot be run, and one for the gateway that has none.

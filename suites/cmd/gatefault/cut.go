@@ -23,10 +23,10 @@ func neverBegun(ctx context.Context, r *run.Report, sel *selection) {
 	if ctx.Err() == nil || len(r.Results) > 0 {
 		return
 	}
-	for _, s := range sel.scenarios {
+	for _, s := range sel.cells() {
 		for _, d := range sel.gateways {
-			res := &run.Result{Scenario: s, ID: s.ID, Cause: s.Cause, Standard: s.Standard, Exclusive: s.Exclusive, Verdict: run.Error,
-				Gateway: run.Gateway{Name: d.Name, Title: d.Title, Profile: s.Profile}}
+			res := run.NewResult(s, d)
+			res.Verdict = run.Error
 			cutOff(ctx, res)
 			r.Results = append(r.Results, res)
 			if !slices.Contains(r.Gateways, res.Gateway) {

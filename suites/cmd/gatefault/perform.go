@@ -26,9 +26,13 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	if here.why != "" {
 		p.say(here.why)
 	}
+	if out := sel.without(); out != "" {
+		p.say(out)
+	}
 	result, err := run.Run(ctx, run.Options{
-		Scenarios: sel.scenarios, Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
-		Local: !here.containers, NoEngine: c.noEngine(here), OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf, Lanes: c.Lanes,
+		Scenarios: sel.cells(), Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
+		Local: !here.containers, NoEngine: c.noEngine(here), OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf,
+		Lanes: c.Lanes, Apart: c.ByProfile,
 		Progress: func(s run.Progress) {
 			if s.Result != nil {
 				cutOff(ctx, s.Result)
@@ -45,7 +49,11 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	if cause := context.Cause(ctx); errors.Is(cause, errInterrupted) || errors.Is(cause, errPipe) {
 		return errors.Join(err, written)
 	}
-	shown := report.Terminal(out.people, result, report.TerminalOptions{Width: out.people.width, Colour: out.people.colour,
+	show := report.Terminal
+	if c.ByProfile {
+		show = report.ByProfile
+	}
+	shown := show(out.people, result, report.TerminalOptions{Width: out.people.width, Colour: out.people.colour,
 		Repeat: c.repeat(sel), Whole: c.whole() && ctx.Err() == nil && len(result.Idle) == 0})
 	if err := errors.Join(written, shown); err != nil {
 		return err

@@ -39,7 +39,7 @@ func (p *progress) step(s run.Progress) {
 	}
 	r := s.Result
 	head := fmt.Sprintf("[%*d/%d]", len(fmt.Sprint(s.Cells)), s.Done, s.Cells)
-	cell := fmt.Sprintf("%s %s %s %s", report.Mark(r.Verdict), r.Gateway.Name, r.ID, r.Observed)
+	cell := fmt.Sprintf("%s %s %s %s", report.Mark(r.Verdict), r.Gateway.Name, report.Name(r), r.Observed)
 	switch {
 	case !p.live:
 		p.say(head + " " + strings.TrimRight(cell, " ") + " " + report.Word(r))

@@ -22,6 +22,7 @@ type runCmd struct {
 	Scenario  words          `short:"s" placeholder:"ID" help:"Scenarios to run, by id or pattern such as 'tcp.*'."`
 	Cause     words          `short:"c" placeholder:"NAME" help:"Only scenarios of these causes."`
 	Layer     words          `short:"l" placeholder:"NAME" help:"Only scenarios of these layers: tcp, head, body, ..."`
+	ByProfile bool           `help:"Compare instead of judge: each fault in every profile that is said to help against it, with GET and POST."`
 	Scenarios string         `placeholder:"DIR" help:"Add your own scenarios, the *.yaml files in DIR."`
 	Image     words          `placeholder:"NAME=REF" help:"Image of a gateway or of a backend such as php-fpm; NAME=debian:SUITE builds it from that suite's packages."`
 	Lanes     int            `default:"40" help:"Cells that run at once on one gateway."`
@@ -40,6 +41,11 @@ func (runCmd) Help() string {
 		`installed gateways as child processes and the embedded Go gateway, in a network namespace of their own where the system permits, ` +
 		`so that firewall faults touch nobody else.
 
+With --by-profile each fault is put before the gateway in every profile that guides advise against faults: keepalive, failover, ` +
+		`retries, healthcheck and cache, and plain to compare with. The table shows which of them hides it from users, and at what price: ` +
+		`attempts, time, POSTs that arrive twice. Nothing is expected of these cells, so none of them drifts. Without -s, -c or -l a ` +
+		`telling selection of faults is compared; scenarios about a profile of their own are left out.
+
 Exit codes: 0 as expected; 1 cells drifted; 3 errors of the harness or faults that were not injected; 4 a gateway named with ` +
 		`--gateway (with --require: any gateway) ran no cell, or not one cell got a verdict. The highest that applies counts.`
 }
@@ -47,6 +53,8 @@ Exit codes: 0 as expected; 1 cells drifted; 3 errors of the harness or faults th
 // selection is what a run is to do.
 type selection struct {
 	scenarios []*scenarios.Scenario
+	variants  []*scenarios.Scenario // with --by-profile: what runs instead of the scenarios
+	leftOut   []string              // with --by-profile: chosen by the filter and not to be compared
 	gateways  []*gateway.Definition
 	images    map[string]string
 	binaries  map[string]string
@@ -105,7 +113,9 @@ func (c *runCmd) choose() (*selection, error) {
 	if err := errors.Join(checkProfiles(sel.scenarios, definitions), checkBinaries(sel)); err != nil {
 		return nil, err
 	}
-	sel.images, err = chooseImages(c.Image, definitions)
+	if sel.images, err = chooseImages(c.Image, definitions); err == nil && c.ByProfile {
+		err = c.compare(sel)
+	}
 	return sel, err
 }
 
@@ -127,9 +137,13 @@ func (a *app) listCells(sel *selection, here *place) error {
 		}
 		fmt.Fprintln(w)
 	}
-	for _, s := range sel.scenarios {
+	for _, s := range sel.cells() {
 		for _, d := range sel.gateways {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", d.Name, s.ID, s.Cause, s.Profile)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s", d.Name, s.ID, s.Cause, s.Profile)
+			if sel.variants != nil {
+				fmt.Fprintf(w, "\t%s", s.Request.Method)
+			}
+			fmt.Fprintln(w)
 		}
 	}
 	return w.Flush()
@@ -140,6 +154,9 @@ func (c *runCmd) repeat(sel *selection) report.Repeat {
 	called := []string{"gatefault run"}
 	if c.Local {
 		called = append(called, "--local")
+	}
+	if c.ByProfile {
+		called = append(called, "--by-profile")
 	}
 	if c.Scenarios != "" {
 		called = append(called, "--scenarios "+quote(c.Scenarios))
@@ -179,7 +196,7 @@ func (c *runCmd) cover(sel *selection, ids []string) (out []string) {
 
 // whole says that the run is one of every built-in scenario on every gateway, which is held to its bar.
 func (c *runCmd) whole() bool {
-	return len(c.Gateway)+len(c.Scenario)+len(c.Cause)+len(c.Layer) == 0 && c.Scenarios == ""
+	return len(c.Gateway) == 0 && !c.filtered() && !c.ByProfile && c.Scenarios == ""
 }
 
 // verdictCode is the exit code that a finished run earned: the highest that applies.
@@ -198,7 +215,7 @@ func (c *runCmd) verdictCode(r *run.Report) int {
 
 // judged counts the cells that got a verdict on their gateway.
 func judged(r *run.Report) int {
-	return r.Count(run.Standard) + r.Count(run.Deviates) + r.Count(run.Drifted)
+	return r.Count(run.Standard) + r.Count(run.Deviates) + r.Count(run.Drifted) + r.Count(run.Observed)
 }
 
 // idle says which requested gateways ran no cell, or that no cell says anything.
