@@ -86,6 +86,12 @@ func TestBuiltinKnowsEveryMeasuredVersion(t *testing.T) {
 		}
 	}
 	for _, s := range builtin(t) {
+		for gateway := range measured {
+			logs := len(s.Signs[gateway]) > 0
+			if lacks := lacksOf(t, gateway); !logs && !slices.Contains(s.Unlogged, gateway) && !lacks.profile(t, s.Profile, "999") {
+				t.Errorf("%s has no signs of %s; take them from its log, or say unlogged", s.ID, gateway)
+			}
+		}
 		for gateway := range s.Signs {
 			if measured[gateway] == nil {
 				t.Errorf("%s has signs of %q, which is no gateway", s.ID, gateway)

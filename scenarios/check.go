@@ -342,6 +342,11 @@ func (c *checker) signs(s *Scenario) {
 }
 
 func (c *checker) alike(s *Scenario) {
+	for i, gateway := range s.Unlogged {
+		if !nameForm.MatchString(gateway) || len(s.Signs[gateway]) > 0 {
+			c.fail(fmt.Sprintf("unlogged.%d", i), "unlogged names %q; it must be a gateway without signs", gateway)
+		}
+	}
 	for _, gateway := range slices.Sorted(maps.Keys(s.Alike)) {
 		at := "alike." + gateway
 		if len(s.Signs[gateway]) == 0 {

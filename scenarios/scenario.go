@@ -74,8 +74,10 @@ type Scenario struct {
 	Error      string            `yaml:"error" json:"error" jsonschema:"the RFC 9209 error type, or none (healthy), or passed (the upstream's own answer)"`
 	Standard   []Expectation     `yaml:"standard" json:"standard" jsonschema:"every outcome that the standards permit"`
 	Pins       []Pin             `yaml:"known" json:"known,omitempty" jsonschema:"what products are known to do"`
-	// Signs are patterns of one line of a gateway's log. A gateway that logs nothing of the fault is absent.
+	// Signs are patterns of one line of a gateway's log.
 	Signs map[string][]Sign `yaml:"signs" json:"signs,omitempty" jsonschema:"patterns of the gateway's log lines"`
+	// Unlogged names the gateways whose log does not tell the fault from a healthy request, so that they have no signs.
+	Unlogged []string `yaml:"unlogged" json:"unlogged,omitempty" jsonschema:"gateways that log nothing of the fault"`
 	// Alike names other causes of which the gateway logs lines that fit the signs: its log alone cannot tell them apart.
 	Alike    map[string][]Cause `yaml:"alike" json:"alike,omitempty" jsonschema:"by gateway, other causes whose log lines fit the signs, too"`
 	Operator Operator           `yaml:"operator" json:"operator" jsonschema:"for the one on call"`
