@@ -43,6 +43,22 @@ func TestBuiltinCoversEveryFault(t *testing.T) {
 	}
 }
 
+// causes of the operators' guides: each has a scenario, and the catalogue is no smaller than what was promised.
+func TestBuiltinCoversEveryCause(t *testing.T) {
+	count := map[scenarios.Cause]int{}
+	for _, s := range builtin(t) {
+		count[s.Cause]++
+	}
+	for _, cause := range scenarios.Causes() {
+		if count[cause] == 0 {
+			t.Errorf("no scenario has the cause %s", cause)
+		}
+	}
+	if n := len(builtin(t)); n < 100 {
+		t.Errorf("%d scenarios, want at least 100", n)
+	}
+}
+
 // lacks is what a gateway.yaml says that the product, or a version of it, cannot have.
 type lacks struct {
 	Without  map[string]string `yaml:"without"`

@@ -23,7 +23,7 @@ import (
 const containerScratch = "/tmp"
 
 // stopTimeout bounds clean-up that has to happen although the caller's context has ended.
-const stopTimeout = 20 * time.Second
+const stopTimeout = time.Minute
 
 func startContainer(ctx context.Context, spec Spec) (*Running, error) {
 	image, err := spec.FindImage(ctx)

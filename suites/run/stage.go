@@ -21,7 +21,7 @@ import (
 )
 
 // teardownTimeout bounds the removal of everything a run made.
-const teardownTimeout = 20 * time.Second
+const teardownTimeout = time.Minute
 
 // memoryLimit is the limit of the upstream that is run out of memory.
 const memoryLimit = 64 << 20
