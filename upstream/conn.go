@@ -15,7 +15,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,13 +36,10 @@ type conn struct {
 	remote    string
 	r         *bufio.Reader
 	out       []byte // reused for answers
-	ctx       context.Context
-	cancel    context.CancelFunc
-	done      chan struct{} // closed when it is over
-	busy      bool          // a request is under way
-	idle      atomic.Bool   // requests were served and none is under way
-	drop      *dropped      // set by a script that had the kernel drop our packets
-	dialect   dialect       // nil for HTTP/1
+	lifetime
+	busy    bool     // a request is under way
+	drop    *dropped // set by a script that had the kernel drop our packets
+	dialect dialect  // nil for HTTP/1
 }
 
 // dropped is a firewall rule of one connection and the event that will tell what it saw.
@@ -66,8 +62,8 @@ type socket interface {
 }
 
 func newConn(ep *Endpoint, c socket) *conn {
-	cn := &conn{ep: ep, tcp: c, net: c, id: ep.up.conns.Add(1), seq: ep.seen.Add(1), remote: c.RemoteAddr().String(), done: make(chan struct{})}
-	cn.ctx, cn.cancel = context.WithCancel(context.Background())
+	cn := &conn{ep: ep, tcp: c, net: c, id: ep.up.conns.Add(1), seq: ep.seen.Add(1), remote: c.RemoteAddr().String()}
+	cn.begin()
 	cn.r = bufio.NewReaderSize(c, readBuffer)
 	return cn
 }

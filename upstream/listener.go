@@ -16,9 +16,9 @@ type listener struct {
 	done chan struct{} // closed when the accept loop is over
 
 	acceptor
-	conns map[*conn]struct{} // guarded by mu, as the rest
-	fills []net.Conn         // our own connections in the accept queue
-	door  *door              // its unix socket, if it has one
+	conns openConns  // guarded by mu, as the rest
+	fills []net.Conn // our own connections in the accept queue
+	door  *door      // its unix socket, if it has one
 }
 
 func startListener(ep *Endpoint) (server, error) {
@@ -32,7 +32,7 @@ func startListener(ep *Endpoint) (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &listener{ep: ep, l: l, conns: map[*conn]struct{}{}, done: make(chan struct{})}
+	s := &listener{ep: ep, l: l, conns: openConns{}, done: make(chan struct{})}
 	bound := l.Addr().(*net.TCPAddr).AddrPort()
 	ep.settle(netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port()))
 	if ep.socket != "" {
@@ -91,16 +91,7 @@ func (s *listener) take(c socket) {
 		return
 	}
 	cn := newConn(s.ep, c)
-	s.conns[cn] = struct{}{}
-	s.ep.open.Add(1)
-	go func() {
-		cn.serve()
-		s.mu.Lock()
-		delete(s.conns, cn)
-		s.mu.Unlock()
-		s.ep.open.Add(-1)
-		close(cn.done)
-	}()
+	s.conns.run(s.ep, &s.mu, &cn.lifetime, cn.serve)
 }
 
 func (s *listener) apply(ctx context.Context, _ *compiled, existing Existing) error {
@@ -111,25 +102,7 @@ func (s *listener) apply(ctx context.Context, _ *compiled, existing Existing) er
 }
 
 // closeConns ends every open connection and awaits their end.
-func (s *listener) closeConns(ctx context.Context) error {
-	s.mu.Lock()
-	open := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
-		open = append(open, c)
-	}
-	s.mu.Unlock()
-	for _, c := range open {
-		c.cancel()
-	}
-	for _, c := range open {
-		select {
-		case <-c.done:
-		case <-ctx.Done():
-			return fmt.Errorf("connections of %s did not end: %w", s.ep.id, ctx.Err())
-		}
-	}
-	return nil
-}
+func (s *listener) closeConns(ctx context.Context) error { return s.conns.end(ctx, s.ep, &s.mu, every) }
 
 // refuse takes the socket out of the listening state and keeps it bound: the kernel then answers SYN with RST (Linux:
 // tcp_disconnect on SHUT_RD of a listener leaves the bind). Without SO_REUSEADDR nobody else can take the port.

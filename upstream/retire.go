@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -22,25 +21,7 @@ func (s *listener) retire(ctx context.Context) error {
 	s.ep.draining.Store(true)
 	err := s.l.Close()
 	<-s.done
-	s.mu.Lock()
-	open := make([]*conn, 0, len(s.conns))
-	for c := range s.conns {
-		open = append(open, c)
-	}
-	s.mu.Unlock()
-	for _, c := range open {
-		if c.idle.Load() {
-			c.cancel()
-		}
-	}
-	for _, c := range open {
-		select {
-		case <-c.done:
-		case <-ctx.Done():
-			return errors.Join(err, fmt.Errorf("requests of %s did not end: %w", s.ep.id, ctx.Err()))
-		}
-	}
-	return err
+	return errors.Join(err, s.conns.end(ctx, s.ep, &s.mu, idle))
 }
 
 // noFiles journals, once, that a connection cannot be accepted because a fault lets this process open no more files.

@@ -3,7 +3,6 @@ package upstream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -19,7 +18,7 @@ type tap struct {
 	done chan struct{} // closed when the accept loop is over
 
 	mu     sync.Mutex // guards what follows
-	conns  map[*tapped]struct{}
+	conns  openConns
 	closed bool
 }
 
@@ -34,7 +33,7 @@ func startTap(ep *Endpoint) (server, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &tap{ep: ep, l: l, conns: map[*tapped]struct{}{}, done: make(chan struct{})}
+	t := &tap{ep: ep, l: l, conns: openConns{}, done: make(chan struct{})}
 	bound := l.Addr().(*net.TCPAddr).AddrPort()
 	ep.settle(netip.AddrPortFrom(bound.Addr().Unmap(), bound.Port()))
 	go t.accept()
@@ -65,18 +64,9 @@ func (t *tap) take(c *net.TCPConn) {
 		_ = c.Close()
 		return
 	}
-	cn := &tapped{ep: t.ep, id: t.ep.up.conns.Add(1), remote: c.RemoteAddr().String(), done: make(chan struct{})}
-	cn.ctx, cn.cancel = context.WithCancel(context.Background())
-	t.conns[cn] = struct{}{}
-	t.ep.open.Add(1)
-	go func() {
-		cn.serve(c)
-		t.mu.Lock()
-		delete(t.conns, cn)
-		t.mu.Unlock()
-		t.ep.open.Add(-1)
-		close(cn.done)
-	}()
+	cn := &tapped{ep: t.ep, id: t.ep.up.conns.Add(1), remote: c.RemoteAddr().String()}
+	cn.begin()
+	t.conns.run(t.ep, &t.mu, &cn.lifetime, func() { cn.serve(c) })
 }
 
 // tapped is one connection that passes a tap.
@@ -84,9 +74,7 @@ type tapped struct {
 	ep     *Endpoint
 	id     uint64
 	remote string
-	ctx    context.Context
-	cancel context.CancelFunc
-	done   chan struct{}
+	lifetime
 }
 
 // dialTimeout bounds the tap's own connection attempt: longer than any gateway's.
@@ -156,25 +144,7 @@ func (t *tap) apply(ctx context.Context, _ *compiled, existing Existing) error {
 	return nil
 }
 
-func (t *tap) closeConns(ctx context.Context) error {
-	t.mu.Lock()
-	open := make([]*tapped, 0, len(t.conns))
-	for c := range t.conns {
-		open = append(open, c)
-	}
-	t.mu.Unlock()
-	for _, c := range open {
-		c.cancel()
-	}
-	for _, c := range open {
-		select {
-		case <-c.done:
-		case <-ctx.Done():
-			return fmt.Errorf("connections of %s did not end: %w", t.ep.id, ctx.Err())
-		}
-	}
-	return nil
-}
+func (t *tap) closeConns(ctx context.Context) error { return t.conns.end(ctx, t.ep, &t.mu, every) }
 
 var errTap = errors.New("only records what passes (kind: tap)")
 

@@ -196,7 +196,7 @@ func (e *Engine) removeOldUpstreams(ctx context.Context) error {
 		}
 		_, err := e.docker.ImageRemove(ctx, image.ID, client.ImageRemoveOptions{PruneChildren: true})
 		if err != nil && !errdefs.IsNotFound(err) && !errdefs.IsConflict(err) {
-			return fmt.Errorf("remove an old upstream image: %w", err)
+			e.progress("upstream", "an old image stays: "+err.Error()) // another run may be removing it, too
 		}
 	}
 	return nil
