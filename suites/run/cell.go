@@ -24,7 +24,7 @@ const (
 	healthPatience  = 3 * time.Second       // of one healthy request
 	recoveryPause   = 50 * time.Millisecond // between the starts of two requests that look for recovery
 	recoveryStreak  = 10                    // consecutive good answers that are a recovery
-	recoveryTimeout = 12 * time.Second      // no recovery in this time is "not recovered"
+	recoveryTimeout = 15 * time.Second      // no recovery in this time is "not recovered"
 	logTimeout      = 5 * time.Second       // for the gateway's log to show the last request
 	evidenceTimeout = time.Second           // for the journal to show what is still under way
 )
