@@ -243,7 +243,7 @@ func (c *cell) begin(ctx context.Context) (uint64, error) {
 	if err := c.awaitFired(ctx, from, c.scenario.Checks, "health checks"); err != nil {
 		return 0, err
 	}
-	return from, pause(ctx, c.scenario.Notice)
+	return from, pause(ctx, max(c.scenario.Notice, c.closing()))
 }
 
 // inject puts the fault in force for the cell's request alone and tells where in the journal it begins.
@@ -281,6 +281,14 @@ func (c *cell) rule() upstream.Rule {
 		r.Match.Path = c.meeting() + "*"
 	}
 	return r
+}
+
+// closing is what a gateway that keeps connections needs to see that the fault has closed them.
+func (c *cell) closing() time.Duration {
+	if p := c.needs.Prevents; p != nil && p.Prime && !c.scenario.Prime {
+		return settle
+	}
+	return 0
 }
 
 // checked tells whether the gateway's health checks are to meet the fault before the request.
