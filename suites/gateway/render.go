@@ -238,11 +238,11 @@ const (
 	laneTemplate  = "lane"   // one lane
 )
 
-// Shares tells whether lanes of that profile can be in one gateway with lanes of others.
+// Shares tells whether lanes of that profile can be in one gateway with lanes of others, in a chain with those of chains.
 func (d *Definition) Shares(profile string) bool {
 	tmpl, p := d.templates[profile], d.Profile(profile)
 	_, required := d.Requires[profile]
-	return tmpl != nil && !p.Own && !p.Chain && !required && (d.Embedded || tmpl.Lookup(laneTemplate) != nil)
+	return tmpl != nil && !p.Own && !required && (d.Embedded || tmpl.Lookup(laneTemplate) != nil)
 }
 
 // render writes the configuration for the lanes of a view.

@@ -24,6 +24,7 @@ type group struct {
 	stage   *stage
 	def     *gateway.Definition
 	profile string // the one that cannot share; empty: several
+	chain   bool   // a second gateway stands in front
 	cells   []*cell
 	parts   []*group         // instead of itself, when it did not start
 	gateway *gateway.Running // what clients talk to
@@ -147,7 +148,7 @@ var errNoLanes = errors.New("there is no lane for any of the cells")
 
 // startTiers starts the gateway, and in a chain first the one behind it with a tap for each lane.
 func (g *group) startTiers(ctx context.Context, spec gateway.Spec, all []*lane) (err error) {
-	if g.def.Profile(g.profile).Chain {
+	if g.chain {
 		behind := spec
 		behind.Profile, behind.Lanes = innerProfile, slices.Clone(spec.Lanes)
 		for i := range behind.Lanes {
@@ -381,7 +382,7 @@ func (g *group) split() []*group {
 		i := slices.IndexFunc(g.parts, func(part *group) bool { return part.profile == c.scenario.Profile })
 		if i < 0 {
 			i = len(g.parts)
-			g.parts = append(g.parts, &group{stage: g.stage, def: g.def, profile: c.scenario.Profile, lanes: map[class][]*lane{}, lacks: g.lacks})
+			g.parts = append(g.parts, &group{stage: g.stage, def: g.def, profile: c.scenario.Profile, chain: g.chain, lanes: map[class][]*lane{}, lacks: g.lacks})
 		}
 		part := g.parts[i]
 		part.cells, part.lanes[c.class()] = append(part.cells, c), g.lanes[c.class()]

@@ -152,14 +152,14 @@ func (s *stage) groups(cells []*cell, done func(*cell)) []*group {
 				done(c)
 				continue
 			}
-			alone := c.scenario.Profile
+			alone, chain := c.scenario.Profile, d.Profile(c.scenario.Profile).Chain
 			if d.Shares(alone) {
 				alone = ""
 			}
-			i := slices.IndexFunc(groups, func(g *group) bool { return g.def == d && g.profile == alone })
+			i := slices.IndexFunc(groups, func(g *group) bool { return g.def == d && g.profile == alone && g.chain == chain })
 			if i < 0 {
 				i = len(groups)
-				groups = append(groups, &group{stage: s, def: d, profile: alone})
+				groups = append(groups, &group{stage: s, def: d, profile: alone, chain: chain})
 			}
 			groups[i].cells = append(groups[i].cells, c)
 			c.result.Gateway.Place = groups[i].place()
