@@ -180,6 +180,17 @@ const (
 	ByUpstream By = "upstream" // passed on
 )
 
+// Words say it for a reader who sees two gateways in a row.
+func (b By) Words() string {
+	switch b {
+	case ByEdge:
+		return "by the outer gateway"
+	case ByGateway:
+		return "by the inner gateway"
+	}
+	return "by the " + string(b)
+}
+
 // Operator is the runbook: what is seen, what to look at in which order, the cure, and how to keep it from coming back.
 type Operator struct {
 	Symptom    string   `yaml:"symptom" json:"symptom"`

@@ -190,7 +190,7 @@ func (w Want) String() string {
 		text += ", then " + w.Again.String()
 	}
 	if w.By != "" {
-		text += ", made by the " + string(w.By)
+		text += ", " + w.By.Words()
 	}
 	return text
 }

@@ -35,7 +35,7 @@ func look(v run.Verdict) appearance {
 }
 
 // Short is an outcome as a table shows it: 502 (made by the gateway), 503^ (passed through), 200 cut, 200 SILENT,
-// 200 STRAY, closed, reset, raw, hang, 200 hang.
+// 200 STRAY, 200 FOREIGN, 200 stored, closed, reset, raw, hang, 200 hang.
 func Short(o scenarios.Outcome) string {
 	switch o.Kind {
 	case scenarios.Made:
@@ -48,6 +48,8 @@ func Short(o scenarios.Outcome) string {
 		return fmt.Sprintf("%d SILENT", o.Status)
 	case scenarios.Stray:
 		return fmt.Sprintf("%d STRAY", o.Status)
+	case scenarios.Foreign:
+		return fmt.Sprintf("%d FOREIGN", o.Status)
 	}
 	return o.String()
 }

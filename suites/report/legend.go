@@ -39,6 +39,8 @@ func words() []word {
 	return []word{
 		{"N", "status made by the gateway itself", ofKind(scenarios.Made)},
 		{"N^", "answer of the upstream, passed through", ofKind(scenarios.Passed)},
+		{"N stored", "answer that the upstream gave to an earlier request", ofKind(scenarios.Stored)},
+		{"N FOREIGN", "answer of another upstream", ofKind(scenarios.Foreign)},
 		{"N STRAY", "answer of the upstream that nobody asked for", ofKind(scenarios.Stray)},
 		{"N cut", "incomplete, and the client can tell", ofKind(scenarios.Truncated)},
 		{"N SILENT", "incomplete, but it looks complete", ofKind(scenarios.Silent)},

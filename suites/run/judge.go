@@ -71,7 +71,7 @@ func drift(r *Result) string {
 		text += ", then " + r.Again.String()
 	}
 	if len(r.Tap) > 0 && r.By != "" {
-		text += ", made by the " + string(r.By)
+		text += ", " + r.By.Words()
 	}
 	text += "; the standards ask for "
 	for i, e := range r.Standard {

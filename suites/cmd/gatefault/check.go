@@ -130,11 +130,11 @@ func checkProfiles(chosen []*scenarios.Scenario, known []*gateway.Definition) er
 		if slices.Contains(profiles, s.Profile) {
 			continue
 		}
-		text := fmt.Sprintf("%s: no gateway has a profile %q; there are %s", s.Source, s.Profile, strings.Join(profiles, ", "))
+		text := fmt.Sprintf("%s: no gateway has a profile %q; ", s.Source, s.Profile)
 		if near := fault.Nearest(s.Profile, profiles); len(near) > 0 {
-			text += "; did you mean " + strings.Join(near, ", ") + "?"
+			return errors.New(text + "did you mean " + strings.Join(near, ", ") + "?")
 		}
-		return errors.New(text)
+		return errors.New(text + "there are " + strings.Join(profiles, ", "))
 	}
 	return nil
 }

@@ -75,9 +75,13 @@ func assignments(f *fault.Fault) []string {
 }
 
 func (a *app) explainFault(f *fault.Fault) error {
-	used, err := scenariosOf(f)
+	uses, err := scenariosOf(f)
 	if err != nil {
 		return err
+	}
+	var used []string
+	for _, s := range uses {
+		used = append(used, s.ID+": "+s.Title)
 	}
 	a.printf("%s\n%s\n", f.Name, a.wrap("The upstream "+f.Doc+".", "  "))
 	a.section("Acts", levelText(f.Level))
@@ -94,59 +98,24 @@ func (a *app) explainFault(f *fault.Fault) error {
 	if f.Script != "" {
 		a.block("Script", strings.Split(f.Script, "\n")...)
 	}
-	a.block("Example", exampleOf(f)...)
+	a.block("Example", exampleOf(f, uses)...)
 	a.bullets("Scenarios that use it", used...)
 	return nil
 }
 
 // scenariosOf lists the built-in scenarios that inject a fault.
-func scenariosOf(f *fault.Fault) ([]string, error) {
+func scenariosOf(f *fault.Fault) ([]*scenarios.Scenario, error) {
 	catalogue, err := scenarios.Builtin()
 	if err != nil {
 		return nil, err
 	}
-	var out []string
+	var out []*scenarios.Scenario
 	for _, s := range catalogue.All() {
 		if s.Fault == f.Name {
-			out = append(out, s.ID+": "+s.Title)
+			out = append(out, s)
 		}
 	}
 	return out, nil
-}
-
-// exampleOf says how to see the fault.
-func exampleOf(f *fault.Fault) []string {
-	if f.Level == fault.Beyond {
-		return []string{"gatefault run -s " + f.Name}
-	}
-	return append(stageOf(f), strings.Join(append([]string{"gatefault inject app", f.Name}, assignments(f)...), " "))
-}
-
-// stageOf says what to start so that an endpoint can do the fault.
-func stageOf(f *fault.Fault) []string {
-	serve := "gatefault upstream --listen app=127.0.0.1:8080"
-	if f.Needing(fault.Process) {
-		serve += " --kind process"
-	}
-	if f.Needing(fault.Socket) {
-		serve += " --sockets /run/app"
-	}
-	if f.Needing(fault.Egress) {
-		serve = "gatefault upstream --listen app=192.0.2.1:8080 --kind egress"
-	}
-	if f.Protocol != "" {
-		serve += " --protocol " + f.Protocol
-	}
-	if f.Needing(fault.NameServer) {
-		serve += " --dns 127.0.0.1:9553"
-	}
-	switch {
-	case f.Needing(fault.Memory):
-		return []string{"# in a container with a limit, such as docker run --memory 64m:", serve}
-	case f.Needing(fault.NetAdmin):
-		return []string{"# in a container with --cap-add NET_ADMIN, or in a network namespace of its own:", serve + " --own-netns"}
-	}
-	return []string{serve}
 }
 
 func levelText(l fault.Level) string {

@@ -127,7 +127,7 @@ func loadCatalogue(dir string) (*scenarios.Catalogue, error) {
 	return catalogue.WithDir(dir)
 }
 
-// listCells prints one line a cell; with a place it says also where each gateway would run.
+// listCells prints one line a cell; with a place it says also where each gateway would run, and how many cells there are.
 func (a *app) listCells(sel *selection, here *place) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	if here != nil {
@@ -137,16 +137,29 @@ func (a *app) listCells(sel *selection, here *place) error {
 		}
 		fmt.Fprintln(w)
 	}
+	lacking := 0
 	for _, s := range sel.cells() {
 		for _, d := range sel.gateways {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s", d.Name, s.ID, s.Cause, s.Profile)
+			row := fmt.Sprintf("%s\t%s\t%s\t%s", d.Name, s.ID, s.Cause, s.Profile)
 			if sel.variants != nil {
-				fmt.Fprintf(w, "\t%s", s.Request.Method)
+				row += "\t" + s.Request.Method
 			}
-			fmt.Fprintln(w)
+			if d.Lacks(s.Profile) != "" {
+				row += "\tunsupported"
+				lacking++
+			}
+			fmt.Fprintln(w, row)
 		}
 	}
-	return w.Flush()
+	if err := w.Flush(); here == nil || err != nil {
+		return err
+	}
+	a.printf("\n%s", plural(len(sel.cells())*len(sel.gateways), "cell", "cells"))
+	if lacking > 0 {
+		a.printf(", %d of them unsupported: the gateway has no such profile", lacking)
+	}
+	a.printf("\n")
+	return nil
 }
 
 // repeat is the command that runs cells alone, in the way this run was called.

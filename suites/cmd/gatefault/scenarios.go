@@ -6,11 +6,16 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gatefault/gatefault/docker"
 	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/run"
 )
 
 type scenariosCmd struct {
-	ID        string `arg:"" optional:"" help:"Explain this scenario."`
+	ID        string `arg:"" optional:"" help:"Explain this scenario, or list those of a pattern such as 'tls.*'."`
+	Cause     words  `short:"c" placeholder:"NAME" help:"List only scenarios of these causes."`
+	Layer     words  `short:"l" placeholder:"NAME" help:"List only scenarios of these layers: tcp, head, body, ..."`
 	Scenarios string `placeholder:"DIR" help:"Add your own scenarios, the *.yaml files in DIR."`
 	JSON      bool   `name:"json" xor:"form" help:"Print JSON."`
 	Schema    bool   `xor:"form" help:"Print the JSON Schema of a scenario file."`
@@ -28,8 +33,8 @@ func (c *scenariosCmd) Run(a *app) error {
 	if err != nil {
 		return usage(err)
 	}
-	if c.ID == "" {
-		return a.listScenarios(catalogue, c.JSON)
+	if c.ID == "" || strings.ContainsAny(c.ID, "*?[") || len(c.Cause)+len(c.Layer) > 0 {
+		return c.list(a, catalogue)
 	}
 	s, err := catalogue.Find(c.ID)
 	if err != nil {
@@ -38,35 +43,61 @@ func (c *scenariosCmd) Run(a *app) error {
 	if c.JSON {
 		return a.printJSON(s)
 	}
-	a.explainScenario(s, c.Scenarios)
-	return nil
+	return a.explainScenario(s, c.Scenarios)
 }
 
-func (a *app) listScenarios(catalogue *scenarios.Catalogue, asJSON bool) error {
-	all := catalogue.All()
-	if asJSON {
-		return a.printJSON(map[string]any{"scenarios": all})
+// list prints the scenarios that the filters choose, below their causes.
+func (c *scenariosCmd) list(a *app, catalogue *scenarios.Catalogue) error {
+	filter := run.Filter{Causes: c.Cause, Layers: c.Layer}
+	if c.ID != "" {
+		filter.Scenarios = []string{c.ID}
 	}
-	rows := [][]string{{"CAUSE", "SCENARIO", "TITLE"}}
+	chosen, err := filter.Select(catalogue)
+	if err != nil {
+		return usage(err)
+	}
+	if c.JSON {
+		return a.printJSON(map[string]any{"scenarios": chosen})
+	}
+	longest, causes := 0, 0
+	for _, s := range chosen {
+		longest = max(longest, len(s.ID))
+	}
 	for _, cause := range scenarios.Causes() {
-		for _, s := range all {
+		var rows [][]string
+		for _, s := range chosen {
 			if s.Cause == cause {
-				rows = append(rows, []string{string(s.Cause), s.ID, s.Title})
+				rows = append(rows, []string{fmt.Sprintf("  %-*s", longest, s.ID), s.Title})
 			}
 		}
+		if len(rows) > 0 {
+			a.printf("%s (%d)\n", cause, len(rows))
+			a.table(rows)
+		}
+		if len(rows) > 0 && cause != noCause {
+			causes++
+		}
 	}
-	a.table(rows)
+	a.printf("%s, %s\n", plural(len(chosen), "scenario", "scenarios"), plural(causes, "cause", "causes"))
 	return nil
 }
 
+// noCause is what the healthy scenario has.
+const noCause scenarios.Cause = "none"
+
 // explainScenario tells a scenario; dir is the folder of the user's own ones, if any.
-func (a *app) explainScenario(s *scenarios.Scenario, dir string) {
-	a.printf("%s: %s\n", s.ID, s.Title)
-	a.printf("cause %s, fault %s, profile %s\n", s.Cause, faultLine(s), s.Profile)
-	if s.Traffic != nil {
-		a.printf("traffic: %s\n", s.Traffic)
+func (a *app) explainScenario(s *scenarios.Scenario, dir string) error {
+	definitions, err := gateway.Load(docker.Files)
+	if err != nil {
+		return err
 	}
+	a.printf("%s: %s\n", s.ID, s.Title)
+	a.printf("%s\n", a.wrap(fmt.Sprintf("cause %s, fault %s, profile %s", s.Cause, faultLine(s), s.Profile), ""))
 	a.section("What happens", s.Explain)
+	a.bullets("How it is made", recipe(s, definitions[0].Profile(s.Profile))...)
+	if s.Script != "" {
+		a.block("Script", strings.Split(strings.TrimSpace(s.Script), "\n")...)
+	}
 	var standard, known, signs []string
 	for _, e := range s.Standard {
 		standard = append(standard, fmt.Sprintf("%s: %s (%s)", e.Want(), e.Why, e.Cite))
@@ -79,9 +110,13 @@ func (a *app) explainScenario(s *scenarios.Scenario, dir string) {
 			signs = append(signs, name+": "+sign.String())
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.Alike)) {
+		signs = append(signs, fmt.Sprintf("%s logs the same of other causes: %s", name, join(s.Alike[name])))
+	}
 	a.bullets("What the standards ask for (RFC 9209 error type: "+s.Error+")", standard...)
 	a.bullets("What gateways are known to do", known...)
-	a.block("Signs in the gateway's log", signs...)
+	a.bullets("Gateways that cannot take part", lacking(definitions, s.Profile)...)
+	a.block("Signs in the gateway's log (regular expressions)", signs...)
 	a.section("What an operator sees", s.Operator.Symptom)
 	a.bullets("What to look at, in this order", s.Operator.Checks...)
 	a.section("Fix", s.Operator.Fix)
@@ -91,6 +126,15 @@ func (a *app) explainScenario(s *scenarios.Scenario, dir string) {
 		own = "--scenarios " + quote(dir) + " "
 	}
 	a.block("Run it", "gatefault run "+own+"-s "+s.ID)
+	return nil
+}
+
+func join[T ~string](names []T) string {
+	words := make([]string, len(names))
+	for i, n := range names {
+		words[i] = string(n)
+	}
+	return strings.Join(words, ", ")
 }
 
 func faultLine(s *scenarios.Scenario) string {
@@ -106,5 +150,9 @@ func pinLine(p scenarios.Pin) string {
 	if p.Observed != "" {
 		versions, cite = p.Observed, strings.Trim("observed; "+p.Cite, "; ")
 	}
-	return fmt.Sprintf("%s %s: %s: %s (%s)", p.Gateway, versions, p.Want(), p.Why, cite)
+	want := p.Want().String()
+	if r := p.Recovery; r != nil {
+		want += fmt.Sprintf(", well again after %s to %s", r.Min, r.Max)
+	}
+	return fmt.Sprintf("%s %s: %s: %s (%s)", p.Gateway, versions, want, p.Why, cite)
 }

@@ -198,8 +198,11 @@ func protocols() string {
 
 // scheme is what the address of an endpoint begins with.
 func scheme(cfg upstream.EndpointConfig) string {
-	if cfg.Protocol == upstream.OverTLS {
+	switch cfg.Protocol {
+	case upstream.OverTLS:
 		return "https"
+	case upstream.FastCGI:
+		return "fcgi"
 	}
 	return "http"
 }
