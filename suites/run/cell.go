@@ -50,6 +50,7 @@ type lane struct {
 	backend    *gateway.RunningBackend
 	control    *control.Client
 	gate       func() (*upstreamHost, error) // what can change the gateway's own way out
+	used       bool                          // by a cell
 }
 
 // toGateway is the lane as the gateway's configuration needs it.

@@ -234,14 +234,14 @@ func (g *group) openLanes(ctx context.Context) error {
 	parallel := map[class]int{}
 	for _, c := range g.cells {
 		parallel[c.class()] += 0 // a class of exclusive cells needs a lane, too
-		if !c.scenario.Exclusive {
+		if !c.scenario.Exclusive || g.apart(c.class()) {
 			parallel[c.class()]++
 		}
 	}
 	g.lanes, g.lacks = map[class][]*lane{}, map[class]error{}
 	for _, c := range slices.SortedFunc(maps.Keys(parallel), class.compare) {
 		n := max(1, parallel[c])
-		if !g.stage.opts.Apart {
+		if !g.apart(c) {
 			n = min(n, g.stage.opts.Lanes)
 		}
 		if err := g.openClass(ctx, c, n); err != nil {
@@ -252,6 +252,13 @@ func (g *group) openLanes(ctx context.Context) error {
 		return g.openClass(ctx, class{profile: g.cells[0].scenario.Profile}, 1)
 	}
 	return nil
+}
+
+// apart tells whether each cell of a class needs a lane of its own. A gateway that knows of a second server remembers which
+// one failed, some for a minute, and would not take the next cell's request to it.
+func (g *group) apart(c class) bool {
+	needs := g.def.Profile(c.profile)
+	return g.stage.opts.Apart || needs.Servers > 1 && !needs.Broken
 }
 
 // openClass opens n lanes of a class, or notes why there can be none.
@@ -342,6 +349,9 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 	var wg sync.WaitGroup
 	for class, queue := range queues {
 		close(queue)
+		if !g.stage.opts.Apart {
+			turns = g.turns()
+		}
 		if g.lacks[class] != nil {
 			wg.Go(func() { g.giveUp(queue, done) })
 		}
@@ -349,7 +359,7 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 			wg.Go(func() {
 				turns <- struct{}{}
 				defer func() { <-turns }()
-				g.occupy(ctx, l, queue, done)
+				g.occupy(ctx, l, g.apart(class), queue, done)
 			})
 		}
 	}
@@ -357,23 +367,18 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 }
 
 // occupy runs cells on a lane: all that it can get, or only one.
-func (g *group) occupy(ctx context.Context, l *lane, queue <-chan *cell, done func(*cell)) {
+func (g *group) occupy(ctx context.Context, l *lane, once bool, queue <-chan *cell, done func(*cell)) {
 	for c := range queue {
-		c.lane = l
+		c.lane, l.used = l, true
 		c.run(ctx)
-		if done(c); g.stage.opts.Apart {
+		if done(c); once {
 			return
 		}
 	}
 }
 
-// turns has room for as many lanes as may be busy at once.
-func (g *group) turns() chan struct{} {
-	if g.stage.opts.Apart {
-		return make(chan struct{}, g.stage.opts.Lanes)
-	}
-	return make(chan struct{}, len(g.all()))
-}
+// turns has room for as many lanes as may be busy at once: of one class or, where all cells are apart, of all.
+func (g *group) turns() chan struct{} { return make(chan struct{}, g.stage.opts.Lanes) }
 
 // split makes a group of each profile, with the lanes that are open already: where several do not start together, most
 // may start alone.
@@ -426,11 +431,19 @@ func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
 		if lacks := g.lacks[c.class()]; lacks != nil {
 			c.fail(Unsupported, lacks)
 		} else {
-			c.lane = g.lanes[c.class()][0]
+			c.lane = g.free(c.class())
 			c.run(ctx)
 		}
 		done(c)
 	}
+}
+
+// free gives a lane that no cell has used or, where that does not matter, the first one.
+func (g *group) free(c class) *lane {
+	lanes := g.lanes[c]
+	i := max(0, slices.IndexFunc(lanes, func(l *lane) bool { return !l.used }))
+	lanes[i].used = true
+	return lanes[i]
 }
 
 // end has the gateways stopped; closing the stage awaits it.

@@ -31,7 +31,7 @@ func (c *cell) proveHealthy(ctx context.Context) error {
 // isHealthy asks through the gateway, or, where its configuration is the fault, at the upstream itself.
 func (c *cell) isHealthy(ctx context.Context) error {
 	if !c.needs.Broken {
-		return c.isOurs(c.healthy(ctx, phaseProof))
+		return c.isFirst(c.healthy(ctx, phaseProof))
 	}
 	if c.needs.Protocol == string(upstream.OverTLS) {
 		return c.isHealthyOverTLS(ctx)
@@ -68,6 +68,18 @@ func (c *cell) healthyWithin(ctx context.Context, phase string, patience time.Du
 		c.result.Healthy = ex.Done
 	}
 	return ex
+}
+
+// isFirst tells whether an answer is the healthy one of the lane's first endpoint: a second one that stands in says nothing
+// of the first.
+func (c *cell) isFirst(ex probe.Exchange) error {
+	if err := c.isOurs(ex); err != nil {
+		return err
+	}
+	if got := ex.Header.Get(upstream.EndpointField); got != c.endpoint {
+		return fmt.Errorf("a healthy request was answered by the second server, %s, instead of the first", got)
+	}
+	return nil
 }
 
 // isOurs tells whether an answer is the healthy one of this lane's endpoint.
