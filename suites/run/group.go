@@ -345,10 +345,11 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 		}
 		queues[c.class()] <- c
 	}
-	turns := g.turns()
+	all := g.turns()
 	var wg sync.WaitGroup
 	for class, queue := range queues {
 		close(queue)
+		turns := all
 		if !g.stage.opts.Apart {
 			turns = g.turns()
 		}

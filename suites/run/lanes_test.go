@@ -17,3 +17,13 @@ func TestWhatAGatewayRemembersOfAServerConcernsNoOtherCell(t *testing.T) {
 		}
 	}
 }
+
+func TestFewLanesOfManyProfiles(t *testing.T) {
+	o := locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"app.50*", "conn.race*", "tls.expired*", "head.none"}}))
+	o.Lanes = 1
+	for _, res := range perform(t, o).Results {
+		if res.Verdict != run.Standard && res.Verdict != run.Deviates {
+			t.Errorf("%s: %s (%s)", res.ID, res.Verdict, res.Reason)
+		}
+	}
+}
