@@ -230,7 +230,6 @@ func (t *terminal) compareLegend() {
 		}
 	}
 	t.words(append(words(),
-		word{"200 stored", "answer out of the gateway's cache", ofKind(scenarios.Stored)},
 		word{"POST xN", "the upstream received the POST N times", duplicated},
 		word{"+N s", "longer than a healthy request", func(r *run.Result) bool { return judged(r) && added(r) > 0 }}))
 	t.printf("\n")
