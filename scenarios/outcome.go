@@ -14,7 +14,7 @@ const (
 	Made        Kind = "made"         // a whole answer that the gateway made itself
 	Passed      Kind = "passed"       // a whole answer of the upstream, proven by its provenance fields
 	Stored      Kind = "stored"       // a whole answer that the upstream gave to an earlier request
-	Stray       Kind = "stray"        // a whole answer of the upstream that no request asked for, or one with more bytes after it
+	Stray       Kind = "stray"        // a whole answer of the upstream that this request did not ask for, or one with more bytes after it
 	Foreign     Kind = "foreign"      // a whole answer of another endpoint, proven by its provenance fields
 	Truncated   Kind = "truncated"    // cut, and the client can tell: framing or RST (RFC 9112 §8), after 101 no Close frame (RFC 6455 §7.1.5)
 	Silent      Kind = "silent"       // cut, but it looks complete

@@ -277,10 +277,12 @@ func (p proof) attempts() int {
 	return max(n, p.begun)
 }
 
-// answered tells whether an answer with this nonce is one to the cell's request; see upstream.NonceField.
-func (p proof) answered(nonce string) bool {
+// answered tells whether an answer with this nonce is one to the request for a target that begins with path; see
+// upstream.NonceField.
+func (p proof) answered(nonce, path string) bool {
 	for _, e := range p.requests {
-		if strings.HasSuffix(nonce, fmt.Sprintf("-%d-%d", e.Conn, e.Request)) {
+		rest, ok := strings.CutPrefix(e.Target, path)
+		if ok && (rest == "" || strings.ContainsAny(rest[:1], "/?")) && strings.HasSuffix(nonce, fmt.Sprintf("-%d-%d", e.Conn, e.Request)) {
 			return true
 		}
 	}

@@ -27,15 +27,16 @@ func (c *cell) fill(exchanges []probe.Exchange, p proof) {
 	if c.scenario.Traffic != nil {
 		worst = c.fillTraffic(exchanges, p)
 	} else {
-		r.Observed = c.outcome(worst, p)
+		r.Observed = c.outcome(worst, c.path(phaseFault), p)
 	}
 	r.By = c.maker(r.Observed)
 	r.FirstByte, r.Total = worst.FirstByte, worst.Done
 	r.Client = sample(worst)
 }
 
-// outcome joins what the client saw with what the upstream knows.
-func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
+// outcome joins what the client saw of its request for path with what the upstream knows. An answer of the upstream to
+// another request than this one is stray.
+func (c *cell) outcome(ex probe.Exchange, path string, p proof) scenarios.Outcome {
 	seen := ex.Outcome()
 	o := scenarios.Outcome{Kind: scenarios.Kind(seen.Kind), Status: seen.Status}
 	if seen.Kind != probe.Complete {
@@ -50,11 +51,13 @@ func (c *cell) outcome(ex probe.Exchange, p proof) scenarios.Outcome {
 		o.Kind = scenarios.Stored
 	case ours && (strings.HasSuffix(nonce, upstream.StrayMark) || ex.Excess > 0):
 		o.Kind = scenarios.Stray
-	case ours && (p.answered(nonce) || c.backend != nil && strings.HasPrefix(nonce, c.path(phaseFault))):
+	case ours && (p.answered(nonce, path) || c.backend != nil && strings.HasPrefix(nonce, path)):
 		o.Kind = scenarios.Passed
 		if c.fault.Incomplete && from == c.endpoint || lost(ex) {
 			o.Kind = scenarios.Silent
 		}
+	case ours && nonce != "":
+		o.Kind = scenarios.Stray
 	}
 	return o
 }
@@ -70,7 +73,7 @@ func (c *cell) later(ex, before probe.Exchange) scenarios.Outcome {
 	healthy := *c
 	healthy.fault = &fault.Fault{}
 	healthy.nonces = append(slices.Clone(c.nonces), before.Header.Get(upstream.NonceField))
-	return healthy.outcome(ex, c.newProof(c.result.Journal, 1, ""))
+	return healthy.outcome(ex, c.path(phaseFault), c.newProof(c.result.Journal, 1, ""))
 }
 
 // maker tells who made an answer. In a chain the tap knows: what the client got is the inner gateway's answer if one of

@@ -19,7 +19,8 @@ func TestWholeLookingAnswersAreToldApart(t *testing.T) {
 		return probe.Exchange{Complete: true, Status: 200, Header: head, BodyLen: body, Excess: excess}
 	}
 	c := &cell{lane: &lane{endpoint: "app"}, id: "gf", scenario: &scenarios.Scenario{}, fault: &fault.Fault{}}
-	p := c.newProof([]upstream.Event{{Kind: upstream.Requested, Target: "/gf/fault/", Conn: 3, Request: 2}}, 1, "")
+	p := c.newProof([]upstream.Event{{Kind: upstream.Requested, Target: "/gf/fault-1/", Conn: 3, Request: 2},
+		{Kind: upstream.Requested, Target: "/gf/fault-11/", Conn: 3, Request: 3}}, 1, "")
 	for _, test := range []struct {
 		ex   probe.Exchange
 		want string
@@ -30,9 +31,11 @@ func TestWholeLookingAnswersAreToldApart(t *testing.T) {
 		{answer("b-3-2", "", 5, 7), "200 stray"},
 		{answer("b-3-1"+upstream.StrayMark, "", 5, 0), "200 stray"},
 		{answer("b-3-2"+upstream.StrayMark, "", 5, 0), "200 stray"},
-		{answer("b-9-9", "", 5, 0), "200 made"},
+		{answer("b-3-3", "", 5, 0), "200 stray"}, // another request of the same traffic
+		{answer("b-9-9", "", 5, 0), "200 stray"},
+		{answer("", "", 5, 0), "200 made"},
 	} {
-		if got := c.outcome(test.ex, p).String(); got != test.want {
+		if got := c.outcome(test.ex, c.numbered(0), p).String(); got != test.want {
 			t.Errorf("%+v: %s, want %s", test.ex, got, test.want)
 		}
 	}

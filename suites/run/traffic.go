@@ -99,7 +99,7 @@ func (c *cell) flow(ctx context.Context) ([]probe.Exchange, error) {
 	starts := c.scenario.Traffic.Starts()
 	exchanges := make([]probe.Exchange, len(starts))
 	for i, at := range starts {
-		plan = append(plan, timed{at, func() { exchanges[i] = c.send(ctx, fmt.Sprintf("%s-%d", c.path(phaseFault), i+1)) }})
+		plan = append(plan, timed{at, func() { exchanges[i] = c.send(ctx, c.numbered(i)) }})
 	}
 	var errInject, errClear error
 	if in := c.scenario.Traffic.Inject; in != nil {
@@ -124,12 +124,15 @@ func (c *cell) flow(ctx context.Context) ([]probe.Exchange, error) {
 	return exchanges, errors.Join(errInject, errClear)
 }
 
+// numbered is the path of the traffic's i-th request, from 0.
+func (c *cell) numbered(i int) string { return fmt.Sprintf("%s-%d", c.path(phaseFault), i+1) }
+
 // fillTraffic sorts the requests by outcome and time. The observed outcome is the most frequent failure, or the first
 // answer's when none failed. It gives the exchange to show.
 func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) probe.Exchange {
 	outcomes := make([]scenarios.Outcome, len(exchanges))
 	for i, ex := range exchanges {
-		outcomes[i] = c.outcome(ex, p)
+		outcomes[i] = c.outcome(ex, c.numbered(i), p)
 	}
 	t := newTraffic(exchanges, outcomes, c.scenario.Traffic.For)
 	if before := c.result.Traffic; before != nil {
