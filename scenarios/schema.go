@@ -26,6 +26,9 @@ func fileSchema() (*jsonschema.Schema, error) {
 		reflect.TypeFor[Sign]():          signSchema(),
 		reflect.TypeFor[Cause]():         {Type: "string", Enum: anys(Causes())},
 		reflect.TypeFor[Meets]():         {Type: "string", Enum: []any{MeetsRequest, MeetsPrime}},
+		reflect.TypeFor[Target]():        {Type: "string", Enum: []any{Primary, Backup, Both}},
+		reflect.TypeFor[Contact]():       {Type: "string", Enum: []any{NoContact}},
+		reflect.TypeFor[By]():            {Type: "string", Enum: []any{ByEdge, ByGateway, ByUpstream}},
 		reflect.TypeFor[EndpointKind]():  {Type: "string", Enum: []any{HTTPEndpoint, ProcessEndpoint, MemoryEndpoint}},
 	}})
 	if err != nil {

@@ -45,6 +45,7 @@ func before(s *scenarios.Scenario) []string {
 	l.add(s.Age > 0, "%s later the fault begins", s.Age)
 	l.add(s.Checks > 0, "the client asks when %s met the fault", plural(s.Checks, "health check has", "health checks have"))
 	l.add(s.Settle > 0, "the client asks when what the gateway had cached has run out: when a healthy request has failed, at most %s", s.Settle)
+	l.add(s.Notice > 0, "the client asks when the fault has been in force for %s", s.Notice)
 	if o := s.Occupy; o != nil {
 		l.add(true, "first, %s for %s, and wait", plural(o.Requests, "other client asks", "other clients ask"), o.Path)
 	}

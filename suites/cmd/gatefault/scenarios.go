@@ -113,6 +113,9 @@ func (a *app) explainScenario(s *scenarios.Scenario, dir string) error {
 	for _, name := range slices.Sorted(maps.Keys(s.Alike)) {
 		signs = append(signs, fmt.Sprintf("%s logs the same of other causes: %s", name, join(s.Alike[name])))
 	}
+	if len(s.Unlogged) > 0 {
+		signs = append(signs, "these log nothing of it: "+strings.Join(s.Unlogged, ", "))
+	}
 	a.bullets("What the standards ask for (RFC 9209 error type: "+s.Error+")", standard...)
 	a.bullets("What gateways are known to do", known...)
 	a.bullets("Gateways that cannot take part", lacking(definitions, s.Profile)...)
