@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -65,22 +66,30 @@ func judged(r *run.Result) bool {
 	return r.Verdict == run.Standard || r.Verdict == run.Deviates || r.Verdict == run.Drifted || r.Verdict == run.Observed
 }
 
-// recovery lists the cells after which healthy requests went on failing.
+// recovery lists, gateway by gateway, the cells after which healthy requests went on failing.
 func (t *terminal) recovery() {
-	var slow []string
+	slow := map[string][]string{}
 	for _, r := range t.report.Results {
+		after := ""
 		switch {
-		case !judged(r):
-		case r.Lasting:
+		case !judged(r), r.Lasting:
 		case r.Recovery == nil:
-			slow = append(slow, fmt.Sprintf("%s %s (not in the time watched)", r.Gateway.Name, r.ID))
+			after = "not in the time watched"
 		case *r.Recovery > slowRecovery:
-			slow = append(slow, fmt.Sprintf("%s %s (%s)", r.Gateway.Name, r.ID, seconds(*r.Recovery)))
+			after = seconds(*r.Recovery)
+		}
+		if after != "" {
+			slow[r.Gateway.Name] = append(slow[r.Gateway.Name], fmt.Sprintf("%s (%s)", r.ID, after))
 		}
 	}
-	if len(slow) > 0 {
-		t.printf("%s\n\n", t.wrap("Slow to recover after the fault was gone: "+strings.Join(slow, ", ")))
+	if len(slow) == 0 {
+		return
 	}
+	t.printf("Slow to recover after the fault was gone:\n")
+	for _, name := range slices.Sorted(maps.Keys(slow)) {
+		t.printf("%s\n", Wrap(name+": "+strings.Join(slow[name], ", "), t.width(), later, later+later))
+	}
+	t.printf("\n")
 }
 
 // attention lists every cell that is not as expected, with its reason and how to run it alone. Cells that share verdict

@@ -192,8 +192,12 @@ func (t *terminal) gateways() {
 				images = append(images, p.Image)
 			}
 		}
-		line := pad(c.name, name) + gap + pad(product(c), title) + gap + pad(string(c.parts[0].Place), place) + gap + strings.Join(images, " and ")
-		t.printf("%s (%s)\n", strings.TrimRight(line, " "), strings.Join(profiles, ", "))
+		label := pad(c.name, name) + gap + pad(product(c), title) + gap + pad(string(c.parts[0].Place), place) + gap
+		if len(images) == 0 {
+			label = strings.TrimRight(label, " ") + " "
+		}
+		what := strings.Join(images, " and ") + " (" + strings.Join(profiles, ", ") + ")"
+		t.printf("%s\n", Wrap(what, t.width(), label, later))
 	}
 	t.printf("\n")
 }
