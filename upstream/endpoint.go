@@ -187,7 +187,7 @@ func (ep *Endpoint) able(c *compiled) error {
 		case ep.Kind() == Tap:
 			return fmt.Errorf("%s is %w: endpoint %s %w", r.fault.Name, ErrUnsupported, ep.id, errTap)
 		case !ep.speaks.speaks(r.fault):
-			return fmt.Errorf("%s is %w: endpoint %s speaks %s, the fault is one of %s", r.fault.Name, ErrUnsupported, ep.id, ep.speaks, r.fault.Protocol)
+			return fmt.Errorf("%s is %w: endpoint %s speaks %s, the fault is one of %s; open an endpoint of that protocol", r.fault.Name, ErrUnsupported, ep.id, ep.speaks, r.fault.Protocol)
 		case r.fault.Needing(fault.NetAdmin) && ep.up.fwErr != nil:
 			return fmt.Errorf("%s is %w: %w", r.fault.Name, ErrUnsupported, ep.up.fwErr)
 		case r.fault.Needing(fault.NetAdmin) && r.fault.Level == fault.Request && ep.Kind() == Process:

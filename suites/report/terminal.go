@@ -182,17 +182,18 @@ func (t *terminal) gateways() {
 	name, title, place := 0, 0, 0
 	for _, c := range t.columns {
 		name, title = max(name, len(c.name)), max(title, utf8.RuneCountInString(product(c)))
-		place = max(place, len(c.parts[0].Place))
+		place = max(place, len(ran(c)[0].Place))
 	}
 	for _, c := range t.columns {
 		var images, profiles []string
-		for _, p := range c.parts {
+		parts := ran(c)
+		for _, p := range parts {
 			profiles = append(profiles, p.Profile)
 			if p.Image != "" && p.Image != string(p.Place) && !slices.Contains(images, p.Image) {
 				images = append(images, p.Image)
 			}
 		}
-		label := pad(c.name, name) + gap + pad(product(c), title) + gap + pad(string(c.parts[0].Place), place) + gap
+		label := pad(c.name, name) + gap + pad(product(c), title) + gap + pad(string(parts[0].Place), place) + gap
 		if len(images) == 0 {
 			label = strings.TrimRight(label, " ") + " "
 		}
@@ -200,6 +201,15 @@ func (t *terminal) gateways() {
 		t.printf("%s\n", Wrap(what, t.width(), label, later))
 	}
 	t.printf("\n")
+}
+
+// ran gives the parts of a gateway that were started somewhere, all if none was.
+func ran(c *column) []run.Gateway {
+	started := slices.DeleteFunc(slices.Clone(c.parts), func(g run.Gateway) bool { return g.Place == "" })
+	if len(started) == 0 {
+		return c.parts
+	}
+	return started
 }
 
 func product(c *column) string { return strings.TrimRight(c.parts[0].Title+" "+c.version, " ") }

@@ -53,6 +53,7 @@ func (a *app) listFaults(asJSON bool) error {
 		}
 		return a.printJSON(list)
 	}
+	layers := map[string]bool{}
 	rows := [][]string{{"FAULT", "THE UPSTREAM ... (parameters with their defaults)"}}
 	for _, f := range fault.All() {
 		text := f.Doc
@@ -60,8 +61,10 @@ func (a *app) listFaults(asJSON bool) error {
 			text += " (" + strings.Join(assignments(f), " ") + ")"
 		}
 		rows = append(rows, []string{f.Name, text})
+		layers[f.Layer()] = true
 	}
 	a.table(rows)
+	a.printf("%s, %s\n", plural(len(rows)-1, "fault", "faults"), plural(len(layers), "layer", "layers"))
 	return nil
 }
 
