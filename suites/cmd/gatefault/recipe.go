@@ -23,7 +23,9 @@ func setting(s *scenarios.Scenario, p gateway.Profile) []string {
 	var l lines
 	connect, read := cmp.Or(p.Connect, gateway.ConnectTimeout), cmp.Or(p.Read, gateway.ReadTimeout)
 	l.add(p.Doc != "", "profile %s: %s", s.Profile, p.Doc)
-	l.add(p.Doc != "", "timeouts towards the upstream: %s to connect, %s to read", connect, read)
+	l.add(p.Doc != "" && !p.Chain, "timeouts towards the upstream: %s to connect, %s to read", connect, read)
+	l.add(p.Chain, "timeouts of the outer gateway: %s to connect, %s to read", connect, read)
+	l.add(p.Chain, "timeouts of the inner gateway: %s to connect, %s to read", gateway.ConnectTimeout, gateway.ReadTimeout)
 	if p.Backend != nil {
 		pool := cmp.Or(s.Pool, gateway.DefaultPool)
 		l.add(true, "%s pool %s: %s", p.Backend.Title, pool, p.Backend.Pools[pool].Doc)
