@@ -114,13 +114,13 @@ func TestSpecsThatMakeNoSense(t *testing.T) {
 	all := definitions(t)
 	lanes := []Lane{{Upstream: netip.MustParseAddrPort("192.0.2.1:80")}}
 	for want, spec := range map[string]Spec{
-		"a definition and at least one lane are needed":                {Definition: all["nginx"], Profile: "plain", Place: PlaceLocal},
-		`gateway nginx has no profile "plan"; it has keepalive, plain`: {Definition: all["nginx"], Profile: "plan", Place: PlaceLocal, Lanes: lanes},
-		`gateway nginx cannot run in place "embedded"`:                 {Definition: all["nginx"], Profile: "plain", Place: PlaceEmbedded, Lanes: lanes},
-		`gateway go cannot run in place "local"`:                       {Definition: all["go"], Profile: "plain", Place: PlaceLocal, Lanes: lanes},
-		`unknown place "moon"`:                                         {Definition: all["nginx"], Profile: "plain", Place: "moon", Lanes: lanes},
-		"a container needs an engine and a network":                    {Definition: all["nginx"], Profile: "plain", Place: PlaceContainer, Lanes: lanes},
-		"lane 7 stands at place 0":                                     {Definition: all["nginx"], Profile: "plain", Place: PlaceLocal, Lanes: []Lane{{Index: 7}}},
+		"a definition and at least one lane are needed":                           {Definition: all["nginx"], Profile: "plain", Place: PlaceLocal},
+		`gateway nginx cannot have this profile: it has no profile "plan", only `: {Definition: all["nginx"], Profile: "plan", Place: PlaceLocal, Lanes: lanes},
+		`gateway nginx cannot run in place "embedded"`:                            {Definition: all["nginx"], Profile: "plain", Place: PlaceEmbedded, Lanes: lanes},
+		`gateway go cannot run in place "local"`:                                  {Definition: all["go"], Profile: "plain", Place: PlaceLocal, Lanes: lanes},
+		`unknown place "moon"`:                                                    {Definition: all["nginx"], Profile: "plain", Place: "moon", Lanes: lanes},
+		"a container needs an engine and a network":                               {Definition: all["nginx"], Profile: "plain", Place: PlaceContainer, Lanes: lanes},
+		"lane 7 stands at place 0":                                                {Definition: all["nginx"], Profile: "plain", Place: PlaceLocal, Lanes: []Lane{{Index: 7}}},
 	} {
 		if _, err := Start(t.Context(), spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
