@@ -137,7 +137,7 @@ var _ = Describe("signs", func() {
 		}
 		Eventually(ctx, matrix.ended).Should(BeClosed())
 		for _, confusion := range run.Confusions(matrix.report.Results) {
-			AddReportEntry("confusion", confusion.String())
+			AddReportEntry("confusion", confusion.String(), ReportEntryVisibilityFailureOrVerbose)
 		}
 		Expect(run.Confusions(matrix.report.Results)).To(BeEmpty())
 	})
@@ -178,7 +178,7 @@ func await(ctx context.Context, k key) *run.Result {
 // check asserts one cell.
 func check(r *run.Result) {
 	GinkgoHelper()
-	AddReportEntry("observation", observation{r})
+	AddReportEntry("observation", observation{r}, ReportEntryVisibilityFailureOrVerbose)
 	switch r.Verdict {
 	case run.Standard, run.Deviates:
 	case run.Unsupported:
