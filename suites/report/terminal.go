@@ -242,8 +242,8 @@ func Timing(t run.Timing, whole bool) string {
 	if t.Images >= time.Second {
 		text += fmt.Sprintf(" (%s of it for getting images, not counted)", seconds(t.Images))
 	}
-	parts := fmt.Sprintf("longest parallel cell %s, slowest start %s, exclusive cells %s",
-		seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Exclusive))
+	parts := fmt.Sprintf("longest parallel cell %s, slowest start %s, traffic %s, exclusive cells %s",
+		seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Traffic), seconds(t.Exclusive))
 	if !whole {
 		return text + ": " + parts
 	}
@@ -251,8 +251,8 @@ func Timing(t run.Timing, whole bool) string {
 	if !t.WithinBar() {
 		verdict = "over"
 	}
-	return fmt.Sprintf("%s, %s the bar of %s = 1.25 x (longest parallel cell %s + slowest start %s) + exclusive cells %s",
-		text, verdict, seconds(t.Bar()), seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Exclusive))
+	return fmt.Sprintf("%s, %s the bar of %s = 1.25 x (longest parallel cell %s + slowest start %s) + traffic %s + exclusive cells %s",
+		text, verdict, seconds(t.Bar()), seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Traffic), seconds(t.Exclusive))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -338,8 +338,26 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 	for _, c := range g.cells {
 		c.result.Gateway.Version, c.result.Gateway.Image = g.gateway.Version(), g.gateway.Image()
 	}
+	g.work(ctx, g.parallel(g.stage.opts.Apart), done)
+}
+
+// runTraffic runs the cells with traffic, side by side: what they observe is time, so those that only wait go first.
+func (g *group) runTraffic(ctx context.Context, done func(*cell)) {
+	var wg sync.WaitGroup
+	for _, part := range g.parts {
+		wg.Go(func() { part.runTraffic(ctx, done) })
+	}
+	wg.Wait()
+	if g.gateway == nil || g.stage.opts.Apart {
+		return
+	}
+	g.work(ctx, slices.DeleteFunc(g.parallel(true), func(c *cell) bool { return c.scenario.Traffic == nil }), done)
+}
+
+// work runs cells on the lanes of their classes, each class in the order given.
+func (g *group) work(ctx context.Context, cells []*cell, done func(*cell)) {
 	queues := map[class]chan *cell{}
-	for _, c := range g.parallel() {
+	for _, c := range cells {
 		if queues[c.class()] == nil {
 			queues[c.class()] = make(chan *cell, len(g.cells))
 		}
@@ -404,11 +422,11 @@ func (g *group) giveUp(queue <-chan *cell, done func(*cell)) {
 	}
 }
 
-// parallel lists the cells that need not run alone, longest first.
-func (g *group) parallel() []*cell {
+// parallel lists the cells that need not run alone, those with traffic if wanted, longest first.
+func (g *group) parallel(traffic bool) []*cell {
 	var out []*cell
 	for _, c := range g.cells {
-		if !c.scenario.Exclusive {
+		if !c.scenario.Exclusive && (traffic || c.scenario.Traffic == nil) {
 			out = append(out, c)
 		}
 	}

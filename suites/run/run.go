@@ -125,6 +125,12 @@ func (s *stage) perform(ctx context.Context, cells []*cell) {
 		}
 	}
 	wg.Wait()
+	began := time.Now()
+	for _, g := range groups {
+		wg.Go(func() { g.runTraffic(ctx, done) })
+	}
+	wg.Wait()
+	s.waited(&s.timing.Traffic, time.Since(began))
 	for _, g := range groups {
 		g.runExclusive(ctx, done)
 	}
@@ -197,6 +203,9 @@ func causeOrder(c scenarios.Cause) int { return slices.Index(scenarios.Causes(),
 func (r *Report) time(total time.Duration) {
 	r.Timing.Total = total
 	for _, res := range r.Results {
+		if res.Traffic != nil {
+			continue // in a wave of its own
+		}
 		if res.Exclusive {
 			r.Timing.Exclusive += res.Took
 		} else {
