@@ -156,7 +156,7 @@ func TestReasonsKeepToTheWidth(t *testing.T) {
 
 func TestOnlyAWholeRunIsHeldToItsBar(t *testing.T) {
 	timing := run.Timing{Total: 40e9, LongestCell: 6e9, SlowestStart: 2e9}
-	if got, want := report.Timing(timing, false), "took 40.0 s: longest parallel cell 6.0 s, slowest start 2.0 s, exclusive cells 0.0 s"; got != want {
+	if got, want := report.Timing(timing, false), "took 40.0 s: longest parallel cell 6.0 s, slowest start 2.0 s, traffic 0.0 s, exclusive cells 0.0 s"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := report.Timing(timing, true); !strings.Contains(got, "over the bar of 10.0 s") {
