@@ -80,6 +80,7 @@ type cell struct {
 	ended    gateway.Exit    // of the backend
 	gateHost *upstreamHost   // where the fault is put, when not at the upstream
 	gateFrom uint64          // where in its journal the fault begins
+	gateEnd  uint64          // and ends
 }
 
 // path gives the target of the cell's requests in one phase.

@@ -33,6 +33,7 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 		if err != nil {
 			return p, "", fmt.Errorf("read the journal beside the gateway: %w", err)
 		}
+		p.ended = c.ending()
 		p.atGate(atGate, c.cleared)
 		c.result.Journal = append(events, atGate...)
 		p.begun = c.begun()
@@ -53,6 +54,18 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 			return p, "", fmt.Errorf("read the journal: %w", err)
 		}
 	}
+}
+
+// ending tells where we ended the fault, in the journal of who has it.
+func (c *cell) ending() uint64 {
+	t := c.scenario.Traffic
+	switch {
+	case t != nil && t.Inject != nil && t.Inject.Clear > 0:
+		return 0
+	case c.gateHost != nil:
+		return c.gateEnd
+	}
+	return c.cleared
 }
 
 // faulted leaves out what came after the fault, where the cell asks again.

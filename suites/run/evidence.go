@@ -31,6 +31,7 @@ type proof struct {
 	verified []upstream.Event // attempts of the upstream's own that met the fault
 	arrived  []upstream.Event // connections that came
 	cleared  uint64           // where in the upstream's journal a fault elsewhere ends
+	ended    uint64           // where we ended the fault in the journal with the attempts of its own; 0: within the traffic
 }
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
@@ -202,6 +203,9 @@ func (p proof) state() (string, error) {
 		return "", fmt.Errorf("nothing shows that %s was in force from the beginning to the end", p.fault.Name)
 	}
 	first, last := p.verified[0], p.verified[len(p.verified)-1]
+	if last.Seq <= p.ended {
+		return "", fmt.Errorf("journal %d: %s was over before it was cleared", last.Seq, p.fault.Name)
+	}
 	from, to := first.Seq, last.Seq
 	if p.cleared > 0 {
 		from, to = 0, p.cleared

@@ -64,7 +64,8 @@ func (c *cell) clearGate(ctx context.Context) error {
 	if c.gateHost == nil {
 		return nil
 	}
-	_, err := c.gateHost.control.Clear(ctx, c.gateID())
+	change, err := c.gateHost.control.Clear(ctx, c.gateID())
+	c.gateEnd = change.Journal
 	return err
 }
 

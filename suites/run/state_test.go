@@ -25,11 +25,12 @@ func TestStateIsProvenFromTheBeginningToTheEnd(t *testing.T) {
 	}{
 		"proven":             {[]upstream.Event{verified(2), verified(5)}, []upstream.Event{arrived(1), arrived(6)}, 0, ""},
 		"only at first":      {[]upstream.Event{verified(2)}, nil, 0, "from the beginning to the end"},
+		"over too soon":      {[]upstream.Event{verified(2), verified(3)}, nil, 0, "was over before it was cleared"},
 		"something came":     {[]upstream.Event{verified(2), verified(5)}, []upstream.Event{arrived(3)}, 0, "came through"},
 		"elsewhere":          {[]upstream.Event{verified(90), verified(91)}, []upstream.Event{arrived(8)}, 7, ""},
 		"elsewhere, but not": {[]upstream.Event{verified(90), verified(91)}, []upstream.Event{arrived(6)}, 7, "came through"},
 	} {
-		p := proof{fault: missing, verified: c.verified, arrived: c.arrived, cleared: c.cleared}
+		p := proof{fault: missing, verified: c.verified, arrived: c.arrived, cleared: c.cleared, ended: 4}
 		text, err := p.evidence()
 		if c.missing == "" && (err != nil || !strings.Contains(text, "no connection came through")) {
 			t.Errorf("%s: %q, %v", name, text, err)
