@@ -84,9 +84,22 @@ func Cell(r *run.Result) string {
 	case r.Traffic != nil:
 		return failedShort(r)
 	case r.Attempts > 1:
-		return fmt.Sprintf("%s x%d", Short(r.Observed), r.Attempts)
+		return fmt.Sprintf("%s x%d", Short(r.Observed)+tier(r), r.Attempts)
 	}
-	return Short(r.Observed)
+	return Short(r.Observed) + tier(r)
+}
+
+// tier tells, in a chain, which of the two gateways made the answer.
+func tier(r *run.Result) string {
+	switch {
+	case len(r.Tap) == 0:
+		return ""
+	case r.By == scenarios.ByEdge:
+		return " edge"
+	case r.By == scenarios.ByGateway:
+		return " inner"
+	}
+	return ""
 }
 
 // Repeat gives the command that runs these cells alone; there is at least one.

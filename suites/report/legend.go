@@ -39,6 +39,8 @@ type word struct {
 func words() []word {
 	return []word{
 		{"N", "status made by the gateway itself", ofKind(scenarios.Made)},
+		{"N edge", "made by the outer gateway of a chain", func(r *run.Result) bool { return judged(r) && tier(r) == " edge" }},
+		{"N inner", "made by the inner gateway of a chain, as the tap between them saw", func(r *run.Result) bool { return judged(r) && tier(r) == " inner" }},
 		{"N^", "answer of the upstream, passed through", ofKind(scenarios.Passed)},
 		{"N stored", "answer that the upstream gave to an earlier request", ofKind(scenarios.Stored)},
 		{"N FOREIGN", "answer of another upstream", ofKind(scenarios.Foreign)},
