@@ -31,7 +31,7 @@ type proof struct {
 	verified []upstream.Event // attempts of the upstream's own that met the fault
 	arrived  []upstream.Event // connections that came
 	cleared  uint64           // where in the upstream's journal a fault elsewhere ends
-	ended    uint64           // where we ended the fault in the journal with the attempts of its own; 0: within the traffic
+	ended    uint64           // where we ended the fault, in the journal that tells of it; 0: within the traffic
 }
 
 // newProof sorts the endpoint's events of one cell. A lane belongs to one cell at a time, so what happens on its endpoint
@@ -238,6 +238,8 @@ func (p proof) waitStatus() (string, error) {
 	var ends []upstream.Event // by what the fault does
 	for _, e := range p.process {
 		switch {
+		case e.Kind == upstream.Stopped && p.fault.Arm == fault.StopProcess && len(p.requests) > 0 && p.requests[0].Seq <= p.ended:
+			return "", fmt.Errorf("journal %d: the process that should be stopped read the request", p.requests[0].Seq)
 		case e.Kind == upstream.Stopped && p.fault.Arm == fault.StopProcess:
 			return fmt.Sprintf("journal %d: the serving process is stopped by %s", e.Seq, e.How), nil
 		case e.Kind == upstream.ProcessEnd && e.OOM == p.fault.Needing(fault.Memory) && p.fault.Ends == cmp.Or(e.How, e.Detail):

@@ -1,6 +1,10 @@
 package run_test
 
 import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/gatefault/gatefault/scenarios"
@@ -37,6 +41,45 @@ func TestNoCellIsGreenWhenNothingBeyondTheUpstreamIsWrong(t *testing.T) {
 	for _, res := range perform(t, o).Results {
 		if res.Verdict != run.NotInjected {
 			t.Errorf("%s on %s: %s (%s), want not-injected", res.ID, res.Gateway.Name, res.Verdict, res.Reason)
+		}
+	}
+}
+
+// fleeting is an upstream whose faults are over as soon as they are injected.
+type fleeting struct{ http.RoundTripper }
+
+func (f fleeting) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := f.RoundTripper.RoundTrip(req)
+	if err != nil || req.Method != http.MethodPut || !strings.HasSuffix(req.URL.Path, "/plan") {
+		return resp, err
+	}
+	defer resp.Body.Close()
+	said, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(said))
+	if !bytes.Contains(said, []byte(`"fault"`)) {
+		return resp, nil
+	}
+	clear, err := http.NewRequestWithContext(req.Context(), http.MethodDelete, req.URL.Scheme+"://"+req.URL.Host+req.URL.Path, nil)
+	if err != nil {
+		return nil, err
+	}
+	clear.Header.Set("Authorization", req.Header.Get("Authorization"))
+	cleared, err := f.RoundTripper.RoundTrip(clear)
+	if err != nil {
+		return nil, err
+	}
+	return resp, cleared.Body.Close()
+}
+
+func TestNoCellIsJudgedWhenTheFaultIsOverTooSoon(t *testing.T) {
+	o := inContainers(t, options(t, run.Filter{Gateways: []string{"nginx"}, Scenarios: []string{"tcp.*", "unix.*", "egress.*", "tls.*", "dns.nxdomain", "process.*"}}))
+	o.Transport = fleeting{&http.Transport{MaxConnsPerHost: 64}}
+	for _, res := range perform(t, o).Results {
+		if res.Verdict != run.NotInjected {
+			t.Errorf("%s on %s: %s (%s), want not-injected; %s", res.ID, res.Gateway.Name, res.Verdict, res.Reason, res.Evidence)
 		}
 	}
 }
