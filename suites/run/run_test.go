@@ -191,7 +191,7 @@ func TestFiltersNameTheNearest(t *testing.T) {
 	for want, f := range map[string]run.Filter{
 		`no scenario is called "tcp.drop-sin"; did you mean tcp.drop-syn`: {Scenarios: []string{"tcp.drop-sin"}},
 		`no cause is called "firewal"; did you mean firewall`:             {Causes: []string{"firewal"}},
-		`no layer is called "tpc"; did you mean app, grpc, tcp`:                 {Layers: []string{"tpc"}},
+		`no layer is called "tpc"; did you mean app, grpc, tcp`:           {Layers: []string{"tpc"}},
 		"no scenario fits all of the filters":                             {Causes: []string{"dns"}, Layers: []string{"head"}},
 	} {
 		if _, err := f.Select(catalogue); err == nil || !strings.Contains(err.Error(), want) {
