@@ -64,6 +64,9 @@ func (c *checker) pin(s *Scenario, i int) {
 	if r := p.Recovery; r != nil && (r.Min < 0 || r.Min > r.Max || r.Max > MaxPatience) {
 		c.fail(at+".recovery", "%s.recovery must have 0s <= min <= max <= %s", at, MaxPatience)
 	}
+	if p.Race == p.Outcome && !p.Race.IsZero() {
+		c.fail(at+".race", "%s.race is the outcome itself; name the other one", at)
+	}
 	if p.Cite == "" && p.Observed == "" {
 		c.fail(at, "%s has no cite; cite the manual or source, or write observed with the version instead of versions", at)
 	}

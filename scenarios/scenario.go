@@ -159,6 +159,7 @@ type Pin struct {
 	Shares   Shares  `yaml:"shares" json:"shares,omitempty" jsonschema:"with traffic, instead of outcome: which part of the requests has which outcome"`
 	Again    Outcome `yaml:"again" json:"again,omitzero" jsonschema:"outcome of the same request after the fault"`
 	By       By      `yaml:"by" json:"by,omitempty" jsonschema:"in a chain: the tier that made the answer"`
+	Race     Outcome `yaml:"race" json:"race,omitzero" jsonschema:"another outcome, when a race within the product goes the other way"`
 	Recovery *Span   `yaml:"recovery" json:"recovery,omitempty" jsonschema:"how long healthy requests keep failing after the fault"`
 	Why      string  `yaml:"why" json:"why"`
 	Cite     string  `yaml:"cite" json:"cite,omitempty" jsonschema:"source function or manual; not needed with observed"`

@@ -22,6 +22,10 @@ func judge(r *Result) {
 		r.Verdict, r.Reason = Drifted, late
 		return
 	}
+	if k := r.Known; k != nil && raced(r, *k) {
+		r.Verdict, r.Reason = Deviates, k.Why
+		return
+	}
 	for _, e := range s.Standard {
 		if fits(r, e.Want()) {
 			r.Verdict, r.Reason = Standard, e.Why
@@ -33,6 +37,14 @@ func judge(r *Result) {
 		return
 	}
 	r.Verdict, r.Reason = Drifted, drift(r)
+}
+
+// raced tells whether a race that is known of the product went the other way: its users get now this, now that, so the
+// verdict is the same for both.
+func raced(r *Result, k scenarios.Pin) bool {
+	want := k.Want()
+	want.Outcome = k.Race
+	return !k.Race.IsZero() && fits(r, want)
 }
 
 // untimely tells of a recovery that is not as known of this product. The standards say nothing about it.

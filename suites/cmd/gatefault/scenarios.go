@@ -154,6 +154,9 @@ func pinLine(p scenarios.Pin) string {
 		versions, cite = p.Observed, strings.Trim("observed; "+p.Cite, "; ")
 	}
 	want := p.Want().String()
+	if !p.Race.IsZero() {
+		want += " or, when a race goes the other way, " + p.Race.String()
+	}
 	if r := p.Recovery; r != nil {
 		want += fmt.Sprintf(", well again after %s to %s", r.Min, r.Max)
 	}
