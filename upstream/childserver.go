@@ -30,6 +30,7 @@ type childServer struct {
 
 // worker is one serving process and the talk with it.
 type worker struct {
+	dead    atomic.Bool
 	child   *process.Child
 	replies chan report
 	n       int          // orders so far
@@ -190,20 +191,14 @@ func (s *childServer) exited(w *worker, e process.Exit) {
 		s.ep.up.journal.Add(ev)
 	}
 	close(w.replies)
+	w.dead.Store(true) // before the token: who takes it must not find the worker alive
 	select {
 	case s.died <- struct{}{}:
 	default:
 	}
 }
 
-func (w *worker) alive() bool {
-	select {
-	case <-w.child.Done():
-		return false
-	default:
-		return true
-	}
-}
+func (w *worker) alive() bool { return !w.dead.Load() }
 
 // bury forgets the workers that have ended and tells whether one is left.
 func (s *childServer) bury() bool {
