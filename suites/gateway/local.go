@@ -84,10 +84,10 @@ func withFreePorts(lanes []Lane) ([]Lane, error) {
 
 func runLocal(ctx context.Context, spec Spec, binary, scratch string) (*Running, error) {
 	version, err := spec.Definition.askVersion(ctx, binary, localRunner(binary))
-	if err == nil {
-		err = spec.lacking(version)
-	}
 	if err != nil {
+		return nil, &StartError{Gateway: spec.Definition.Name, Err: err}
+	}
+	if err := spec.lacking(version); err != nil {
 		return nil, err
 	}
 	cmd, err := localCommand(spec, binary, scratch)
