@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -43,6 +44,7 @@ func (g *group) run(ctx context.Context, startErr error, done func(*cell)) {
 	if startErr != nil {
 		for _, c := range g.cells {
 			c.fail(startVerdict(startErr), startErr)
+			c.result.Lacking = errors.Is(startErr, gateway.ErrLacks)
 			if lacks := g.lacks[c.class()]; lacks != nil {
 				c.fail(Unsupported, lacks)
 			}

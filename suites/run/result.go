@@ -47,7 +47,8 @@ type Result struct {
 	Gateway  Gateway             `json:"gateway"`
 	Method   string              `json:"method,omitempty"` // of the request
 	Verdict  Verdict             `json:"verdict"`
-	Reason   string              `json:"reason"` // why this verdict, one sentence
+	Reason   string              `json:"reason"`            // why this verdict, one sentence
+	Lacking  bool                `json:"lacking,omitempty"` // unsupported because the product, or this version of it, cannot have the profile
 
 	Observed scenarios.Outcome       `json:"observed,omitzero"`
 	Standard []scenarios.Expectation `json:"standard,omitempty"`

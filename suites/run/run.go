@@ -155,6 +155,7 @@ func (s *stage) groups(cells []*cell, done func(*cell)) []*group {
 			}
 			if why := d.Lacks(c.scenario.Profile); why != "" {
 				c.fail(Unsupported, errors.New(why))
+				c.result.Lacking = true
 				done(c)
 				continue
 			}
