@@ -95,7 +95,7 @@ func (c *conn) finish(end *wire.Ended) {
 }
 
 // bowTime is how long an idle peer may take to notice that we closed.
-const bowTime = 300 * time.Millisecond
+const bowTime = 2 * time.Second
 
 // bow closes an idle connection of the peer's pool and waits until the peer has closed it too: then it will send no more
 // requests on it. HTTP/1 needs it less, for there an answer can say that it is the last.
