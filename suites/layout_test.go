@@ -18,8 +18,10 @@ var layers = [][]string{
 	{"upstream"},
 	{"upstream/control"},
 	{"scenarios"},
-	{"suites/gateway", "suites/probe"},
+	{"suites/config", "suites/probe"},
+	{"suites/gateway"},
 	{"suites/run"},
+	{"suites/check"},
 	{"suites/report"},
 	{"suites/cmd/gatefault"},
 }
