@@ -92,9 +92,11 @@ func (f *fcgi) readHead(q *request) error {
 	if err := f.readStream(wire.FCGIParams, maxHead, keep); err != nil {
 		return err
 	}
-	if err := eachParam(params, q.setParam); err != nil {
+	var t cgiTarget
+	if err := eachParam(params, func(name, value string) { q.setParam(name, value); t.note(name, value) }); err != nil {
 		return err
 	}
+	q.head.SetRequestURI(t.String())
 	if !f.keep {
 		q.head.SetConnectionClose()
 	}
@@ -107,11 +109,37 @@ func (q *request) setParam(name, value string) {
 	switch {
 	case name == "REQUEST_METHOD":
 		q.head.SetMethod(value)
-	case name == "REQUEST_URI":
-		q.head.SetRequestURI(value)
 	case strings.HasPrefix(name, "HTTP_"):
 		q.setField(strings.ReplaceAll(name[5:], "_", "-"), value)
 	}
+}
+
+// cgiTarget is what tells the target of a request. REQUEST_URI is none of CGI's variables, but usual; gateways that are told
+// not to send it send those of CGI (RFC 3875 §4.1).
+type cgiTarget struct{ uri, script, info, query string }
+
+func (t *cgiTarget) note(name, value string) {
+	switch name {
+	case "REQUEST_URI":
+		t.uri = value
+	case "SCRIPT_NAME":
+		t.script = value
+	case "PATH_INFO":
+		t.info = value
+	case "QUERY_STRING":
+		t.query = value
+	}
+}
+
+// String is the target as the client sent it, as far as is known.
+func (t *cgiTarget) String() string {
+	switch {
+	case t.uri != "":
+		return t.uri
+	case t.query != "":
+		return t.script + t.info + "?" + t.query
+	}
+	return t.script + t.info
 }
 
 // readStream reads the records of one stream up to the empty one that ends it; limit bounds their bytes.
@@ -201,7 +229,8 @@ func (f *fcgi) respond(q *request, status int, body string) error {
 		body = ""
 	}
 	text := fmt.Appendf(nil, "Status: %d %s\r\nContent-Type: text/plain\r\n", status, http.StatusText(status))
-	text = append(append(f.c.sentinel(text), "\r\n"...), body...)
+	text = appendFreshness(f.c.sentinel(text), q)
+	text = append(append(text, "\r\n"...), body...)
 	b := wire.AppendFCGI(f.c.out[:0], wire.FCGIStdout, f.id, text)
 	b = wire.AppendFCGIEnd(b, f.id, wire.FCGIComplete)
 	f.c.out = b

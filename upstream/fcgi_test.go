@@ -93,6 +93,24 @@ func TestFastCGIMatchesFields(t *testing.T) {
 	}
 }
 
+// Gateways that do not send REQUEST_URI send what CGI knows.
+func TestFastCGITarget(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{Protocol: upstream.FastCGI})
+	setPlan(t, ep, upstream.Rule{Fault: "app.503", Match: upstream.Match{Target: "gatefault-cell=/gf-ab12-7/fault"}})
+	const query = "a=b&gatefault-cell=/gf-ab12-7/fault"
+	for want, params := range map[string][][2]string{
+		"/x/y?" + query:     {{"REQUEST_METHOD", "GET"}, {"REQUEST_URI", "/x/y?" + query}, {"SCRIPT_NAME", "/index.php"}, {"QUERY_STRING", query}},
+		"/i.php/y?" + query: {{"REQUEST_METHOD", "GET"}, {"SCRIPT_NAME", "/i.php"}, {"PATH_INFO", "/y"}, {"QUERY_STRING", query}},
+	} {
+		c := dial(t, ep)
+		_, _ = c.Write(fcgiRequest(1, false, params, ""))
+		if got := fcgiTells(c); !strings.Contains(got[0], "Status: 503") {
+			t.Errorf("%s: %q", want, got)
+		}
+		await(t, up, want, func(e upstream.Event) bool { return e.Kind == upstream.Requested && e.Target == want })
+	}
+}
+
 func TestFastCGIRefusesASecondRequestAtOnce(t *testing.T) {
 	_, ep := start(t, upstream.EndpointConfig{Protocol: upstream.FastCGI})
 	c := dial(t, ep)

@@ -152,7 +152,7 @@ func (h *h2) respond(q *request, status int, body string) error {
 	}
 	fields := []hpack.HeaderField{{Name: ":status", Value: strconv.Itoa(status)}, {Name: "date", Value: httpDate()},
 		{Name: "content-type", Value: "text/plain"}, {Name: "content-length", Value: strconv.Itoa(len(body))}}
-	own, _ := wire.H2Fields(string(h.c.sentinel(nil)))
+	own, _ := wire.H2Fields(string(appendFreshness(h.c.sentinel(nil), q)))
 	b, err := wire.H2Headers(s.id, append(fields, own...), body == "")
 	if err != nil {
 		return err

@@ -43,13 +43,14 @@ type Rule struct {
 type Match struct {
 	Method     string            `json:"method,omitempty"`
 	Path       string            `json:"path,omitempty" jsonschema:"exact path, or a prefix that ends in *"`
+	Target     string            `json:"target,omitempty" jsonschema:"text that the request target, path and query as sent, contains"`
 	Header     map[string]string `json:"header,omitempty" jsonschema:"exact values of header fields"`
 	Connection Range             `json:"connection,omitempty" jsonschema:"number of the connection since the plan was set: 2, 2- or 2-5"`
 	Request    Range             `json:"request,omitempty" jsonschema:"number of the request on its connection: 2, 2- or 2-5"`
 }
 
 func (m Match) onlyConnection() bool {
-	return m.Method == "" && m.Path == "" && len(m.Header) == 0 && m.Request == ""
+	return m.Method == "" && m.Path == "" && m.Target == "" && len(m.Header) == 0 && m.Request == ""
 }
 
 // Duration is a time.Duration that reads and writes Go's text form, such as 500ms.
@@ -191,6 +192,9 @@ func (r *rule) check() error {
 	if m := r.Match.Method; m != strings.ToUpper(m) {
 		return fmt.Errorf("method %q: methods are case-sensitive (RFC 9110 §9.1); write %s", m, strings.ToUpper(m))
 	}
+	if strings.ContainsFunc(r.Match.Target, func(c rune) bool { return c <= ' ' || c == 0x7f }) {
+		return fmt.Errorf("target %q: a request target has no spaces or control characters (RFC 9112 §3.2); write them as sent, such as %%20", r.Match.Target)
+	}
 	if r.After < 0 || r.Times < 0 {
 		return errors.New("after and times cannot be negative")
 	}
@@ -240,6 +244,9 @@ func (m *Match) fits(q *request) bool {
 		return false
 	}
 	if m.Path != "" && !pathFits(m.Path, q.path()) {
+		return false
+	}
+	if m.Target != "" && !strings.Contains(q.target(), m.Target) {
 		return false
 	}
 	for name, want := range m.Header {

@@ -104,6 +104,10 @@ func TestMatches(t *testing.T) {
 		"prefix":        {upstream.Match{Path: "/a*"}, strings.Replace(get, "/ ", "/abc?q ", 1), true},
 		"other path":    {upstream.Match{Path: "/a"}, get, false},
 		"query is none": {upstream.Match{Path: "/a"}, strings.Replace(get, "/ ", "/a?b=c ", 1), true},
+		"target":        {upstream.Match{Target: "=/gf-ab12-7/fault"}, strings.Replace(get, "/ ", "/a?b=c&gatefault-cell=/gf-ab12-7/fault ", 1), true},
+		"target's path": {upstream.Match{Target: "/gf-ab12-7/"}, strings.Replace(get, "/ ", "/gf-ab12-7/fault ", 1), true},
+		"other target":  {upstream.Match{Target: "/gf-ab12-7/fault"}, strings.Replace(get, "/ ", "/a?gatefault-cell=/gf-ab12-70/fault ", 1), false},
+		"also the path": {upstream.Match{Target: "b=c", Path: "/b"}, strings.Replace(get, "/ ", "/a?b=c ", 1), false},
 		"header":        {upstream.Match{Header: map[string]string{"x-role": "admin"}}, strings.Replace(get, "\r\n", "\r\nX-Role: admin\r\n", 1), true},
 		"other header":  {upstream.Match{Header: map[string]string{"x-role": "admin"}}, get, false},
 		"connection":    {upstream.Match{Connection: "1"}, get, true},
@@ -158,6 +162,8 @@ func TestWrongPlansChangeNothing(t *testing.T) {
 		`"x" is not a range`:                                          {Fault: "head.none", Match: upstream.Match{Request: "x"}},
 		"arms the whole endpoint":                                     {Fault: "tcp.refuse", Times: 1},
 		"before a request is read":                                    {Fault: "tcp.accept-close", Match: upstream.Match{Path: "/"}},
+		"acts before a request is read: ":                             {Fault: "tcp.accept-close", Match: upstream.Match{Target: "/"}},
+		"has no spaces or control characters":                         {Fault: "head.none", Match: upstream.Match{Target: "a b"}},
 		"no verb is called clse":                                      {Script: "clse"},
 	} {
 		err := ep.SetPlan(t.Context(), upstream.Plan{Rules: []upstream.Rule{rule}}, upstream.Keep)
@@ -196,6 +202,8 @@ func TestInBandSelection(t *testing.T) {
 		"unknown":            {open, withField("app.999"), "HTTP/1.1 400 "},
 		"not for one alone":  {open, withField("tcp.refuse"), "HTTP/1.1 400 "},
 		"nor a shared queue": {open, withField("load.saturate"), "HTTP/1.1 400 "},
+		"not by a mark":      {open, strings.Replace(get, "/ ", "/?gatefault-cell=/gf-ab12-7/fault ", 1), "HTTP/1.1 200 "},
+		"beside a mark":      {open, strings.Replace(get, "/ ", "/?gatefault-cell=/gf-ab12-7/fault&gatefault=app.502 ", 1), "HTTP/1.1 502 "},
 		"none":               {open, get, "HTTP/1.1 200 "},
 	} {
 		t.Run(name, func(t *testing.T) {

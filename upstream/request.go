@@ -197,13 +197,18 @@ func (c *conn) respond(q *request, status int, body string) error {
 	return err
 }
 
-// appendFreshness lets caches keep the answer for N seconds if the target says ?max-age=N, up to six digits.
+// appendFreshness lets caches keep the answer for N seconds if the query has max-age=N, up to six digits.
 func appendFreshness(b []byte, q *request) []byte {
-	_, query, found := bytes.Cut(q.head.RequestURI(), []byte("?max-age="))
-	if _, err := strconv.ParseUint(string(query), 10, 20); !found || err != nil {
-		return b
+	_, query, _ := bytes.Cut(q.head.RequestURI(), []byte("?"))
+	for len(query) > 0 {
+		var part []byte
+		part, query, _ = bytes.Cut(query, []byte("&"))
+		age, found := bytes.CutPrefix(part, []byte("max-age="))
+		if _, err := strconv.ParseUint(string(age), 10, 20); found && err == nil {
+			return append(append(append(b, "Cache-Control: max-age="...), age...), "\r\n"...)
+		}
 	}
-	return append(append(append(b, "Cache-Control: max-age="...), query...), "\r\n"...)
+	return b
 }
 
 // sentinel appends the provenance fields.

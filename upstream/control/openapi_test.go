@@ -83,6 +83,7 @@ var _ = Describe("The OpenAPI document", func() {
 		Entry("parameters as numbers", "Plan", `{"rules":[{"fault":"head.huge-field","params":{"size":10}}]}`, true),
 		Entry("a range as a number", "Plan", `{"rules":[{"match":{"request":2,"connection":"2-"},"fault":"head.none"}]}`, true),
 		Entry("a whole plan", "Plan", `{"seed":7,"rules":[{"script":"close","after":1,"times":2,"probability":0.5,"for":"1m30s"}]}`, true),
+		Entry("a part of the target", "Plan", `{"rules":[{"match":{"target":"gatefault-cell=/gf-ab12-7/fault"},"fault":"head.none"}]}`, true),
 		Entry("an unknown key", "Plan", `{"rules":[{"falt":"head.none"}]}`, false),
 		Entry("a list as a parameter", "Plan", `{"rules":[{"fault":"head.none","params":{"a":[]}}]}`, false),
 		Entry("a bad duration", "Plan", `{"rules":[{"fault":"head.none","for":"soon"}]}`, false),
@@ -134,7 +135,7 @@ var _ = Describe("The OpenAPI document", func() {
 // wholePlan uses every key of a plan.
 func wholePlan() upstream.Plan {
 	return upstream.Plan{Seed: 3, Rules: []upstream.Rule{
-		{Fault: "head.slow", Params: map[string]string{"delay": "1s"}, Match: upstream.Match{Method: "POST", Path: "/a*",
+		{Fault: "head.slow", Params: map[string]string{"delay": "1s"}, Match: upstream.Match{Method: "POST", Path: "/a*", Target: "b=c",
 			Header: map[string]string{"X-A": "b"}, Connection: "1-", Request: "1-5"}, After: 1, Times: 2, Probability: 0.5, For: upstream.Duration(1e12)},
 		{Script: "read-request\nclose"},
 	}}

@@ -126,6 +126,7 @@ func conditions(r upstream.Rule) (out []string) {
 	}
 	add(r.Match.Method != "", "method %s", r.Match.Method)
 	add(r.Match.Path != "", "path %s", r.Match.Path)
+	add(r.Match.Target != "", "target %s", r.Match.Target)
 	for _, name := range paramNames(r.Match.Header) {
 		add(true, "header %s: %s", name, r.Match.Header[name])
 	}

@@ -74,6 +74,7 @@ type injectCmd struct {
 	Probability *float64       `placeholder:"P" help:"Fire in this share of the requests, above 0 and up to 1."`
 	For         *time.Duration `placeholder:"D" help:"End after this time, such as 30s."`
 	Path        string         `help:"Only requests of this path; /api/* means all below."`
+	Target      string         `placeholder:"TEXT" help:"Only requests whose target, path and query as sent, contains this text."`
 	Method      string         `help:"Only requests with this method."`
 	Request     string         `placeholder:"N" help:"Only the n-th request of a connection: 2, 2- or 2-5."`
 	Existing    string         `enum:"keep,close" default:"keep" help:"What happens to open connections: keep or close."`
@@ -111,7 +112,7 @@ func (c *injectCmd) Run(ctx context.Context, a *app) error {
 
 // rule makes the rule without its fault. A condition that is given has to say something.
 func (c *injectCmd) rule() (upstream.Rule, error) {
-	r := upstream.Rule{Match: upstream.Match{Path: c.Path, Method: strings.ToUpper(c.Method), Request: upstream.Range(c.Request)}}
+	r := upstream.Rule{Match: upstream.Match{Path: c.Path, Target: c.Target, Method: strings.ToUpper(c.Method), Request: upstream.Range(c.Request)}}
 	var d time.Duration
 	err := errors.Join(positive("times", c.Times, &r.Times), positive("after", c.After, &r.After),
 		positive("probability", c.Probability, &r.Probability), positive("for", c.For, &d))
