@@ -22,13 +22,27 @@ const (
 
 // Report is what a check found.
 type Report struct {
-	Version  string      `json:"gatefault"` // of gatefault
-	Started  time.Time   `json:"started"`
-	Subject  Subject     `json:"subject"`
-	Findings []Finding   `json:"findings"`
-	Cells    []Cell      `json:"cells"`
-	Timing   run.Timing  `json:"timing"`
-	Run      *run.Report `json:"-"`
+	Version  string     `json:"gatefault"` // of gatefault
+	Started  time.Time  `json:"started"`
+	Subject  Subject    `json:"subject"`
+	Findings []Finding  `json:"findings"`
+	Cells    []Cell     `json:"cells"`
+	Timing   run.Timing `json:"timing"`
+	// Longest is the longest chain of timeouts that the configuration implies, in nanoseconds: with two servers of 60 s
+	// each it is 120 s. 0: one of them is unlimited.
+	Longest time.Duration `json:"longest,omitempty"`
+	Run     *run.Report   `json:"-"`
+}
+
+// Slack is what a check may take beyond the longest chain of timeouts: starting gateways and all that does not wait.
+const Slack = 30 * time.Second
+
+// Bar is the time that the check may take, images at hand; 0 when no bar can be told.
+func (r *Report) Bar() time.Duration {
+	if r.Longest == 0 {
+		return 0
+	}
+	return r.Longest + Slack
 }
 
 // Subject identifies what was checked.

@@ -44,6 +44,7 @@ type Result struct {
 	Scenario *scenarios.Scenario `json:"-"`
 	ID       string              `json:"scenario"`
 	Cause    scenarios.Cause     `json:"cause"`
+	Route    string              `json:"route,omitempty"` // of a user's gateway; see [Route]
 	Gateway  Gateway             `json:"gateway"`
 	Method   string              `json:"method,omitempty"` // of the request
 	Verdict  Verdict             `json:"verdict"`
