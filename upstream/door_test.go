@@ -69,8 +69,26 @@ func TestUnixFaultsNeedASocket(t *testing.T) {
 	}
 }
 
+// PHP-FPM listens on sockets, and not all are called .sock.
+func TestSocketOfFastCGI(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "php-fpm")
+	_, ep := start(t, upstream.EndpointConfig{Protocol: upstream.FastCGI, Socket: socket})
+	for _, status := range []string{"200", "503"} {
+		c, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = c.Write(fcgiRequest(1, false, fcgiGet, ""))
+		if got := fcgiTells(c); !strings.Contains(got[0], "Status: "+status) {
+			t.Errorf("%q", got)
+		}
+		_ = c.Close()
+		setPlan(t, ep, upstream.Rule{Fault: "app.503"})
+	}
+}
+
 func TestSocketPathsAreChecked(t *testing.T) {
-	for _, path := range []string{"app.sock", "/tmp/../app.sock", "/tmp/app", "/" + strings.Repeat("x", 100) + ".sock"} {
+	for _, path := range []string{"app.sock", "/tmp/../app.sock", "/tmp/app/", "/", "/" + strings.Repeat("x", 100) + ".sock"} {
 		if err := (upstream.EndpointConfig{Address: "127.0.0.1:0", Socket: path}).Validate(); err == nil {
 			t.Errorf("%s was taken", path)
 		}

@@ -51,6 +51,7 @@ type Endpoint struct {
 	speaks Protocol
 	target string       // of a tap
 	socket string       // path of its unix socket, if it has one
+	names  []string     // further ones on its certificates
 	kind   atomic.Value // Kind
 	plan   atomic.Pointer[compiled]
 	open   atomic.Int64  // connections
@@ -68,7 +69,7 @@ type Endpoint struct {
 
 // open opens an endpoint; given, if not nil, is the listener to use.
 func open(u *Upstream, cfg EndpointConfig, given *net.TCPListener) (*Endpoint, error) {
-	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, target: cfg.Target, socket: cfg.Socket, changing: make(chan struct{}, 1), given: given}
+	ep := &Endpoint{up: u, id: cfg.ID, inBand: cfg.InBand, speaks: cfg.Protocol, target: cfg.Target, socket: cfg.Socket, names: cfg.Names, changing: make(chan struct{}, 1), given: given}
 	ep.plan.Store(&compiled{})
 	var err error
 	if ep.addr, err = netip.ParseAddrPort(cfg.Address); err != nil {
@@ -150,7 +151,7 @@ type State struct {
 
 // State gives the endpoint's present state; it never waits for a plan change.
 func (ep *Endpoint) State() State {
-	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), Protocol: ep.speaks, Target: ep.target, Socket: ep.socket, InBand: ep.inBand}
+	cfg := EndpointConfig{ID: ep.id, Address: ep.addr.String(), Kind: ep.Kind(), Protocol: ep.speaks, Target: ep.target, Socket: ep.socket, Names: ep.names, InBand: ep.inBand}
 	return State{cfg, ep.Domain(), ep.plan.Load().plan, ep.open.Load(), ep.served.Load()}
 }
 

@@ -143,7 +143,7 @@ func (c *conn) tlsConfig(how wire.TLS, presenting func()) (*tls.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := authority.Certificate(how.Certificate, c.tcp.LocalAddr().(*net.TCPAddr).AddrPort().Addr().WithZone(""))
+	leaf, err := authority.Certificate(how.Certificate, c.tcp.LocalAddr().(*net.TCPAddr).AddrPort().Addr().WithZone(""), c.ep.names...)
 	if err != nil {
 		return nil, err
 	}

@@ -102,6 +102,46 @@ func TestTLSEndpointIsHealthyByNameAndAddress(t *testing.T) {
 	}
 }
 
+// A gateway that verifies the name of its backend finds it on the certificate, unless the wrong name is the fault.
+func TestTLSEndpointCarriesFurtherNames(t *testing.T) {
+	up, ep := start(t, upstream.EndpointConfig{Protocol: upstream.OverTLS, Names: []string{"backend.example.org", "my_app"}})
+	for _, name := range []string{"backend.example.org", "my_app", pki.ServerName, "127.0.0.1"} {
+		config := verifying(t, up)
+		config.ServerName = name
+		if err := exchange(t, ep, config, 5*time.Second); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		setPlan(t, ep, upstream.Rule{Fault: "tls.wrong-name"})
+		if err := exchange(t, ep, config, 5*time.Second); !refuses[x509.HostnameError](err) {
+			t.Errorf("the wrong name is taken for %s: %v", name, err)
+		}
+		setPlan(t, ep)
+	}
+	if got := ep.State().Names; len(got) != 2 {
+		t.Errorf("the state has names %v", got)
+	}
+}
+
+func TestNamesAreChecked(t *testing.T) {
+	many := make([]string, 65)
+	for i := range many {
+		many[i] = fmt.Sprintf("n%d.example.org", i)
+	}
+	for want, cfg := range map[string]upstream.EndpointConfig{
+		"names stand on certificates":          {Names: []string{"a.example.org"}},
+		"65 names, and a certificate takes up": {Protocol: upstream.OverTLS, Names: many},
+		`"a b" is not a host name`:             {Protocol: upstream.OverTLS, Names: []string{"ok.example.org", "a b"}},
+		`"*.example.org" is not a host name`:   {Protocol: upstream.OverTLS, Names: []string{"*.example.org"}},
+		`"" is not a host name`:                {Protocol: upstream.OverTLS, Names: []string{""}},
+		"is what a certificate with the wrong": {Protocol: upstream.OverTLS, Names: []string{pki.OtherName}},
+	} {
+		cfg.Address = "127.0.0.1:0"
+		if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q", cfg.Names, err, want)
+		}
+	}
+}
+
 func TestOldVersionServesOldClients(t *testing.T) {
 	up, ep := start(t, upstream.EndpointConfig{Protocol: upstream.OverTLS})
 	setPlan(t, ep, upstream.Rule{Fault: "tls.old-version"})

@@ -51,13 +51,14 @@ var _ = Describe("The client", func() {
 	})
 
 	It("gives the authority that a TLS endpoint's certificate is signed by", func(ctx SpecContext) {
-		state, err := h.client.CreateEndpoint(ctx, upstream.EndpointConfig{Address: "127.0.0.1:0", Protocol: upstream.OverTLS})
+		state, err := h.client.CreateEndpoint(ctx, upstream.EndpointConfig{Address: "127.0.0.1:0", Protocol: upstream.OverTLS, Names: []string{"backend.example.org"}})
 		Expect(err).NotTo(HaveOccurred())
+		Expect(state.Names).To(ConsistOf("backend.example.org"))
 		ca, err := h.client.CA(ctx)
 		Expect(err).NotTo(HaveOccurred())
 		roots := x509.NewCertPool()
 		Expect(roots.AppendCertsFromPEM(ca)).To(BeTrue())
-		c, err := tls.Dial("tcp", state.Address, &tls.Config{RootCAs: roots})
+		c, err := tls.Dial("tcp", state.Address, &tls.Config{RootCAs: roots, ServerName: "backend.example.org"})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(c.Close()).To(Succeed())
 	})

@@ -88,6 +88,7 @@ var _ = Describe("The OpenAPI document", func() {
 		Entry("a list as a parameter", "Plan", `{"rules":[{"fault":"head.none","params":{"a":[]}}]}`, false),
 		Entry("a bad duration", "Plan", `{"rules":[{"fault":"head.none","for":"soon"}]}`, false),
 		Entry("an endpoint", "EndpointConfig", `{"address":"127.0.0.1:0"}`, true),
+		Entry("an endpoint with names", "EndpointConfig", `{"address":"127.0.0.1:0","protocol":"tls","names":["backend.example.org"]}`, true),
 		Entry("an endpoint of no kind", "EndpointConfig", `{"address":"127.0.0.1:0","kind":"udp"}`, false),
 	)
 

@@ -14,6 +14,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 )
@@ -54,9 +55,13 @@ type Authority struct {
 	leaves map[leafID]*tls.Certificate
 }
 
+// maxLeaves bounds how many certificates an authority keeps; it makes more by forgetting them all.
+const maxLeaves = 1024
+
 type leafID struct {
-	kind Kind
-	addr netip.Addr
+	kind  Kind
+	addr  netip.Addr
+	names string // with spaces between
 }
 
 // issuer is a name with a key that signs.
@@ -119,10 +124,11 @@ func (a *Authority) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.root.cert.Raw})
 }
 
-// Certificate gives the certificate of that kind for a server at addr, which is made when first asked for. Its common
-// name is the address, for clients that compare it with nothing else (mod_ssl's SSLProxyCheckPeerName).
-func (a *Authority) Certificate(kind Kind, addr netip.Addr) (*tls.Certificate, error) {
-	id := leafID{kind, addr.Unmap()}
+// Certificate gives the certificate of that kind for a server at addr that is also known by names, host names or IP
+// addresses; it is made when first asked for. Its common name is the address, for clients that compare it with nothing else
+// (mod_ssl's SSLProxyCheckPeerName). The wrong name is wrong whatever the names are.
+func (a *Authority) Certificate(kind Kind, addr netip.Addr, names ...string) (*tls.Certificate, error) {
+	id := leafID{kind, addr.Unmap(), strings.Join(names, " ")}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if leaf := a.leaves[id]; leaf != nil {
@@ -133,6 +139,9 @@ func (a *Authority) Certificate(kind Kind, addr netip.Addr) (*tls.Certificate, e
 		return nil, fmt.Errorf("make a certificate (%s): %w", kind, err)
 	}
 	leaf := &tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key, Leaf: cert}
+	if len(a.leaves) >= maxLeaves {
+		clear(a.leaves)
+	}
 	a.leaves[id] = leaf
 	return leaf, nil
 }
@@ -157,6 +166,13 @@ func (a *Authority) template(id leafID) *x509.Certificate {
 	}
 	if id.kind == WrongName {
 		t.Subject.CommonName, t.DNSNames, t.IPAddresses = OtherName, []string{OtherName}, nil
+		return t
+	}
+	for name := range strings.FieldsSeq(id.names) {
+		t.DNSNames = append(t.DNSNames, name) // also an address: nginx compares it with these (X509_check_host)
+		if ip, err := netip.ParseAddr(name); err == nil {
+			t.IPAddresses = append(t.IPAddresses, ip.AsSlice())
+		}
 	}
 	return t
 }

@@ -3,6 +3,7 @@ package pki_test
 import (
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"net/netip"
 	"testing"
 	"time"
@@ -74,6 +75,39 @@ func TestTimesOfCertificates(t *testing.T) {
 	}
 	if !early.Leaf.NotBefore.After(now) {
 		t.Errorf("not-yet-valid is valid from %s", early.Leaf.NotBefore)
+	}
+}
+
+func TestFurtherNames(t *testing.T) {
+	a := authority(t)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(a.PEM())
+	names := []string{"backend.example.org", "my_app", "198.51.100.9"}
+	for _, name := range append(names, pki.ServerName, addr.String()) {
+		for kind, fits := range map[pki.Kind]bool{pki.Good: true, pki.WrongName: false} {
+			leaf, err := a.Certificate(kind, addr, names...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = leaf.Leaf.Verify(x509.VerifyOptions{DNSName: name, Roots: roots}); fits && err != nil || !fits && !isA[x509.HostnameError](err) {
+				t.Errorf("%s for %s: %v", kind, name, err)
+			}
+		}
+	}
+	if err := verify(t, a, pki.Good, names[0]); !isA[x509.HostnameError](err) {
+		t.Errorf("a server without the name has it: %v", err)
+	}
+}
+
+func TestCertificatesAreBounded(t *testing.T) {
+	a := authority(t)
+	for i := range 1100 {
+		if _, err := a.Certificate(pki.Good, addr, fmt.Sprintf("n%d", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := pki.Kept(a); n > 1024 {
+		t.Errorf("%d certificates are kept", n)
 	}
 }
 

@@ -22,6 +22,7 @@ type upstreamCmd struct {
 	Listen   []string `placeholder:"[ID=]ADDR" default:"app=127.0.0.1:8080" from:"GATEFAULT_LISTEN" help:"Endpoints; none opens no endpoint. Default: ${default}."`
 	Kind     string   `enum:"http,process,egress" default:"http" help:"Who serves the endpoints: http, process for a child process that can be killed, or egress: nobody, they stand for addresses that programs of this network namespace connect to."`
 	Protocol string   `placeholder:"NAME" default:"http" help:"What the endpoints speak: ${protocols}. For tls the control API gives the certificate to trust, GET /api/v1/ca. Default: ${default}."`
+	Name     []string `placeholder:"HOST" help:"With --protocol tls: host names on the certificates, besides upstream.gatefault.test and the addresses."`
 	Sockets  string   `placeholder:"FOLDER" help:"Folder in which each endpoint listens on a unix socket as well, ID.sock."`
 	InBand   bool     `help:"Let a request choose its own fault: with the header field 'Gatefault: head.slow;delay=2s' or the query ?gatefault=head.slow;delay=2s."`
 	OwnNetns bool     `from:"GATEFAULT_OWN_NETNS" help:"This process has a network namespace to itself, so firewall rules may be set in it."`
@@ -66,8 +67,13 @@ func (c *upstreamCmd) plan(a *app) (upstream.Plan, error) {
 
 // endpoints reads --listen.
 func (c *upstreamCmd) endpoints() ([]upstream.EndpointConfig, error) {
-	if err := (upstream.EndpointConfig{Address: "127.0.0.1:0", Protocol: upstream.Protocol(c.Protocol)}).Validate(); err != nil {
+	example := upstream.EndpointConfig{Address: "127.0.0.1:0", Protocol: upstream.Protocol(c.Protocol)}
+	if err := example.Validate(); err != nil {
 		return nil, fmt.Errorf("--protocol: %w", err)
+	}
+	example.Names = c.Name
+	if err := example.Validate(); err != nil {
+		return nil, fmt.Errorf("--name: %w", err)
 	}
 	if len(c.Listen) == 1 && c.Listen[0] == "none" {
 		return nil, nil
@@ -78,7 +84,7 @@ func (c *upstreamCmd) endpoints() ([]upstream.EndpointConfig, error) {
 		if !named {
 			id, addr = "", text
 		}
-		cfg := upstream.EndpointConfig{ID: id, Address: addr, Kind: upstream.Kind(c.Kind), Protocol: upstream.Protocol(c.Protocol), InBand: c.InBand}
+		cfg := upstream.EndpointConfig{ID: id, Address: addr, Kind: upstream.Kind(c.Kind), Protocol: upstream.Protocol(c.Protocol), Names: c.Name, InBand: c.InBand}
 		if c.Sockets != "" {
 			cfg.Socket = filepath.Join(c.Sockets, id+".sock")
 		}
