@@ -13,7 +13,7 @@ run: $(GATEFAULT) ## start all gateways, inject every fault, print the judged ta
 
 test: lint test-unit test-suites ## everything
 
-test-unit: $(GATEFAULT)
+test-unit: $(GATEFAULT) setup
 	go test -timeout 10m $(LIGHT)
 
 test-suites: $(GATEFAULT) setup
@@ -27,7 +27,7 @@ lint:
 	go vet ./...
 	go tool staticcheck ./...
 
-setup: ## programs that some tests want: a registry, and gateways to run without containers
+setup: ## programs that some tests want: a registry, gateways to run without containers, a validator of XML
 	sh .ci/setup
 
 clean: $(GATEFAULT) ## everything that gatefault left or made, images included

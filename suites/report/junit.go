@@ -10,14 +10,14 @@ import (
 	"github.com/gatefault/gatefault/suites/run"
 )
 
-// The JUnit XML that CI systems read: one suite a gateway, one case a cell.
+// The JUnit XML that CI systems read: one suite a gateway or route, one case a cell. What they read in common is in
+// testdata/junit.xsd.
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
 	Name     string       `xml:"name,attr"`
 	Tests    int          `xml:"tests,attr"`
 	Failures int          `xml:"failures,attr"`
 	Errors   int          `xml:"errors,attr"`
-	Skipped  int          `xml:"skipped,attr"`
 	Time     string       `xml:"time,attr"`
 	Suites   []junitSuite `xml:"testsuite"`
 }
@@ -60,17 +60,23 @@ type junitProblem struct {
 func JUnit(w io.Writer, r *run.Report, repeat Repeat) error {
 	all := junitSuites{Name: "gatefault", Time: junitTime(r.Timing.Total)}
 	for _, c := range columns(r) {
-		s := suite(r, c, repeat.or())
-		all.Suites = append(all.Suites, s)
-		all.Tests, all.Failures = all.Tests+s.Tests, all.Failures+s.Failures
-		all.Errors, all.Skipped = all.Errors+s.Errors, all.Skipped+s.Skipped
+		all.add(suite(r, c, repeat.or()))
 	}
+	return all.write(w)
+}
+
+func (all *junitSuites) add(s junitSuite) {
+	all.Suites = append(all.Suites, s)
+	all.Tests, all.Failures, all.Errors = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors
+}
+
+func (all *junitSuites) write(w io.Writer) error {
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return fmt.Errorf("write the JUnit report: %w", err)
 	}
 	enc := xml.NewEncoder(w)
 	enc.Indent("", "  ")
-	if err := enc.Encode(all); err != nil {
+	if err := enc.Encode(*all); err != nil {
 		return fmt.Errorf("write the JUnit report: %w", err)
 	}
 	_, err := io.WriteString(w, "\n")
@@ -78,7 +84,7 @@ func JUnit(w io.Writer, r *run.Report, repeat Repeat) error {
 }
 
 func suite(r *run.Report, c *column, repeat Repeat) junitSuite {
-	s := junitSuite{Name: c.name, Timestamp: r.Started.UTC().Format("2006-01-02T15:04:05"), Properties: properties(c)}
+	s := junitSuite{Name: c.name, Timestamp: junitMoment(r.Started), Properties: properties(c)}
 	var took time.Duration
 	for _, res := range r.Results {
 		if res.Gateway.Name != c.name {
@@ -114,8 +120,9 @@ func (s *junitSuite) add(c junitCase) {
 
 func testCase(r *run.Result, repeat Repeat) junitCase {
 	c := junitCase{Name: r.ID, Class: "gatefault." + r.Gateway.Name + "." + string(r.Cause), Time: junitTime(r.Took), Out: observation(r)}
-	first, _, _ := strings.Cut(r.Reason, "\n")
-	problem := &junitProblem{Message: first, Type: string(r.Verdict), Text: r.Reason + "\nreproduce: " + repeat(r)}
+	reason := Printable(r.Reason)
+	first, _, _ := strings.Cut(reason, "\n")
+	problem := &junitProblem{Message: first, Type: string(r.Verdict), Text: reason + "\nreproduce: " + repeat(r)}
 	switch r.Verdict {
 	case run.Drifted:
 		c.Failure = problem
@@ -149,9 +156,11 @@ func observation(r *run.Result) string {
 	for _, l := range r.Log {
 		lines = append(lines, "log: "+l)
 	}
-	return strings.Join(lines, "\n")
+	return Printable(strings.Join(lines, "\n"))
 }
 
 func milliseconds(d time.Duration) string { return d.Round(time.Millisecond).String() }
 
 func junitTime(d time.Duration) string { return fmt.Sprintf("%.3f", d.Seconds()) }
+
+func junitMoment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05") }

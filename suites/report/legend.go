@@ -129,7 +129,7 @@ func (t *terminal) group(v run.Verdict, same []*run.Result) {
 	if len(same) > 1 {
 		who = cells(len(same))
 	}
-	reason, log, _ := strings.Cut(strings.TrimRight(same[0].Reason, "\n"), "\n")
+	reason, log, _ := strings.Cut(strings.TrimRight(Printable(same[0].Reason), "\n"), "\n")
 	text := t.wrap(head + " " + who + ": " + reason)
 	t.printf("%s%s\n", t.paint(look(v).colour, head), strings.TrimPrefix(text, head))
 	if log != "" {

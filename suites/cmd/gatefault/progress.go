@@ -32,7 +32,7 @@ const clearLine = "\r\x1b[K"
 // step takes a step of the run.
 func (p *progress) step(s run.Progress) {
 	if s.Message != "" {
-		p.say(s.Message)
+		p.say(report.Printable(s.Message))
 	}
 	if s.Result == nil {
 		return
