@@ -1,0 +1,77 @@
+package check_test
+
+import (
+	"testing"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/check"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+func finding(severity check.Severity, more ...string) check.Finding {
+	return check.Finding{ID: "slow-answer", Severity: severity, Route: "app:8080", Scenario: "head.slow", More: more}
+}
+
+func TestGateCountsBySeverity(t *testing.T) {
+	for _, c := range []struct {
+		failOn, severity check.Severity
+		want             bool
+	}{
+		{"", check.SevereError, true}, {"", check.Warning, true}, {"", check.Note, false},
+		{check.SevereError, check.Warning, false}, {check.Note, check.Note, true},
+	} {
+		if got := (check.Gate{FailOn: c.failOn}).Counts(finding(c.severity)); got != c.want {
+			t.Errorf("--fail-on %q, %s: got %v", c.failOn, c.severity, got)
+		}
+	}
+	ignored := finding(check.SevereError)
+	ignored.Ignored = &check.Ignore{Reason: "we know"}
+	if (check.Gate{}).Counts(ignored) {
+		t.Error("what is ignored counts")
+	}
+}
+
+// What was there before does not fail; what has become worse, has spread or is no longer ignored does.
+func TestGateFailsOnChangesOnly(t *testing.T) {
+	ignored := finding(check.Warning)
+	ignored.Ignored = &check.Ignore{Reason: "until last month"}
+	for name, c := range map[string]struct {
+		old, now check.Finding
+		want     bool
+	}{
+		"the same":      {finding(check.Warning), finding(check.Warning), false},
+		"worse":         {finding(check.Warning), finding(check.SevereError), true},
+		"milder":        {finding(check.SevereError), finding(check.Warning), false},
+		"spread":        {finding(check.Warning), finding(check.Warning, "body.stall"), true},
+		"elsewhere too": {finding(check.Warning, "body.stall"), finding(check.Warning), false},
+		"expired":       {ignored, finding(check.Warning), true},
+		"another route": {check.Finding{ID: "slow-answer", Severity: check.Warning, Route: "api:9000", Scenario: "head.slow"}, finding(check.Warning), true},
+	} {
+		if got := (check.Gate{Before: &check.Report{Findings: []check.Finding{c.old}}}).Counts(c.now); got != c.want {
+			t.Errorf("%s: got %v", name, got)
+		}
+	}
+}
+
+func TestGateFailsCells(t *testing.T) {
+	cell := func(id string, status check.Status, kind scenarios.Kind, findings ...string) check.Cell {
+		return check.Cell{Result: &run.Result{ID: id, Route: "app:8080", Observed: scenarios.Outcome{Kind: kind}}, Status: status, Findings: findings}
+	}
+	r := &check.Report{
+		Findings: []check.Finding{finding(check.Warning), {ID: "no-retry-after", Severity: check.Note, Route: "app:8080", Scenario: "tcp.refuse"}},
+		Cells: []check.Cell{cell("head.slow", check.Failed, scenarios.Hang, "slow-answer"), cell("tcp.refuse", check.Failed, scenarios.Made, "no-retry-after"),
+			cell("app.503", check.OK, scenarios.Passed), cell("head.none", check.Failed, scenarios.Raw)},
+	}
+	for i, want := range []bool{true, false, false, true} {
+		if got := (check.Gate{}).Fails(r, r.Cells[i]); got != want {
+			t.Errorf("%s: got %v", r.Cells[i].ID, got)
+		}
+	}
+	if (check.Gate{}).Passes(r) || !(check.Gate{Before: r}).Passes(r) {
+		t.Error("a report fails by itself, and does not against itself")
+	}
+	r.Cells[3].Observed.Kind = scenarios.Closed
+	if (check.Gate{Before: &check.Report{Findings: r.Findings, Cells: []check.Cell{cell("head.none", check.Failed, scenarios.Raw)}}}).Passes(r) {
+		t.Error("a failed cell with another outcome than before passes")
+	}
+}
