@@ -12,8 +12,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
-	"github.com/gatefault/gatefault/suites/probe"
 	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/fault"
 )
@@ -116,9 +116,9 @@ func (c *cell) occupy(ctx context.Context, from uint64) error {
 	}
 	c.others = &sync.WaitGroup{}
 	for i := range o.Requests {
-		target := fmt.Sprintf("%s-%d%s", c.path(phaseOccupy), i+1, o.Path)
+		req := c.entry.request(fmt.Sprintf("%s-%d", c.path(phaseOccupy), i+1), scenarios.Request{Path: o.Path})
 		c.others.Go(func() {
-			probe.Do(ctx, c.gateway.LaneAddr(c.index).String(), probe.Request{Target: target}, probe.Options{Patience: c.scenario.Patience})
+			c.entry.do(ctx, req, c.scenario.Patience)
 		})
 	}
 	return c.awaitFired(ctx, from, o.Requests, "requests that are to be under way")

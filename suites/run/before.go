@@ -36,12 +36,11 @@ func (c *cell) awaitFired(ctx context.Context, from uint64, wanted int, what str
 	ctx, cancel := context.WithTimeout(ctx, checksTimeout)
 	defer cancel()
 	for met := 0; met < wanted; {
-		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Wait: time.Second,
-			Filter: upstream.Filter{Endpoint: c.endpoint, Kind: upstream.Fired}})
+		events, next, err := c.awaitEvents(ctx, from, time.Second, upstream.Filter{Kind: upstream.Fired})
 		if err != nil {
 			return notInjected{fmt.Errorf("%d of %d %s met the fault: %w", met, wanted, what, err)}
 		}
-		met, from = met+len(page.Events), page.Next
+		met, from = met+len(events), next
 	}
 	return nil
 }
@@ -86,7 +85,7 @@ func (c *cell) meetFirst(ctx context.Context, from uint64) error {
 func (c *cell) firedOrClosed() func(upstream.Event) bool {
 	var conn uint64
 	return func(e upstream.Event) bool {
-		if e.Kind == upstream.Requested && strings.HasPrefix(e.Target, c.meeting()) {
+		if e.Kind == upstream.Requested && strings.Contains(e.Target, c.meeting()) {
 			conn = e.Conn
 		}
 		return e.Kind == upstream.Fired || e.Kind == upstream.Closed && e.Conn == conn
@@ -95,17 +94,34 @@ func (c *cell) firedOrClosed() func(upstream.Event) bool {
 
 var errNoEvent = errors.New("no such event came")
 
-// awaitEvent gives the first event of the cell's endpoint that fits, or [errNoEvent] when there is none in time.
+// awaitEvents gives the events of the lane's endpoints since from, once there are any in the journal or the wait is over.
+func (c *cell) awaitEvents(ctx context.Context, from uint64, wait time.Duration, f upstream.Filter) ([]upstream.Event, uint64, error) {
+	own := c.endpoints()
+	if len(own) == 1 {
+		f.Endpoint = c.endpoint
+	}
+	foreign := func(e upstream.Event) bool { return !slices.Contains(own, e.Endpoint) }
+	for deadline := time.Now().Add(wait); ; {
+		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Wait: max(0, time.Until(deadline)), Filter: f})
+		events := slices.DeleteFunc(page.Events, foreign)
+		if err != nil || len(events) > 0 || time.Now().After(deadline) {
+			return events, page.Next, err
+		}
+		from = page.Next
+	}
+}
+
+// awaitEvent gives the first event of the lane's endpoints that fits, or [errNoEvent] when there is none in time.
 func (c *cell) awaitEvent(ctx context.Context, from uint64, patience time.Duration, fits func(upstream.Event) bool) (upstream.Event, error) {
 	for deadline := time.Now().Add(patience); ; {
-		page, err := c.control.Journal(ctx, control.JournalQuery{After: from, Wait: max(0, time.Until(deadline)), Filter: upstream.Filter{Endpoint: c.endpoint}})
+		events, next, err := c.awaitEvents(ctx, from, max(0, time.Until(deadline)), upstream.Filter{})
 		if err != nil {
 			return upstream.Event{}, fmt.Errorf("read the journal: %w", err)
 		}
-		if i := slices.IndexFunc(page.Events, fits); i >= 0 {
-			return page.Events[i], nil
+		if i := slices.IndexFunc(events, fits); i >= 0 {
+			return events[i], nil
 		}
-		if from = page.Next; len(page.Events) == 0 && time.Now().After(deadline) {
+		if from = next; len(events) == 0 && time.Now().After(deadline) {
 			return upstream.Event{}, errNoEvent
 		}
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -14,7 +12,6 @@ import (
 	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/suites/probe"
 	"github.com/gatefault/gatefault/upstream"
-	"github.com/gatefault/gatefault/upstream/control"
 	"github.com/gatefault/gatefault/upstream/fault"
 )
 
@@ -28,43 +25,6 @@ const (
 	logTimeout      = 5 * time.Second       // for the gateway's log to show the last request
 	evidenceTimeout = time.Second           // for the journal to show what is still under way
 )
-
-// lane is where one cell at a time runs: a way through a gateway to an endpoint of its own.
-type lane struct {
-	gateway    *gateway.Running // what the client talks to
-	inner      *gateway.Running // in a chain: the one behind it
-	place      gateway.Place
-	profile    string
-	needs      gateway.Profile
-	index      int
-	endpoint   string
-	upstream   netip.AddrPort
-	socket     string // path of the endpoint's unix socket, in profiles with sockets
-	backup     string // the second endpoint, in profiles with two servers
-	backupAddr netip.AddrPort
-	domain     string // the upstream's name, in profiles with names
-	resolver   netip.AddrPort
-	tapControl *control.Client   // of the upstream that has the tap
-	tap        string            // in a chain: the endpoint that records what passes between the tiers
-	pool       *gateway.LanePool // in profiles with a backend: the lane's part of it; the endpoint is what it calls
-	backend    *gateway.RunningBackend
-	control    *control.Client
-	gate       func() (*upstreamHost, error) // what can change the gateway's own way out
-	used       bool                          // by a cell
-}
-
-// toGateway is the lane as the gateway's configuration needs it.
-func (l *lane) toGateway() gateway.Lane {
-	return gateway.Lane{Index: l.index, Profile: l.profile, Upstream: l.upstream, Socket: l.socket, Backup: l.backupAddr, Domain: l.domain, Resolver: l.resolver}
-}
-
-// endpoints lists the upstream's endpoints of the lane.
-func (l *lane) endpoints() []string {
-	if l.backup == "" {
-		return []string{l.endpoint}
-	}
-	return []string{l.endpoint, l.backup}
-}
 
 // cell is one scenario on one lane.
 type cell struct {
@@ -83,10 +43,10 @@ type cell struct {
 	gateEnd  uint64          // and ends
 }
 
-// path gives the target of the cell's requests in one phase.
+// path gives the mark of the cell's requests in one phase: it stands in their target.
 func (c *cell) path(phase string) string { return "/" + c.id + "/" + phase }
 
-// phases of a cell, as they stand in the URL.
+// phases of a cell, as they stand in the mark.
 const (
 	phaseProof   = "proof"
 	phasePrime   = "prime"
@@ -186,14 +146,17 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	return nil
 }
 
-// prepare makes the endpoint what the scenario wants to be served by, without a fault.
+// prepare makes the endpoints what the scenario wants them to be served by, without a fault.
 func (c *cell) prepare(ctx context.Context) error {
-	kind := upstream.HTTP
-	if c.scenario.Endpoint != scenarios.HTTPEndpoint {
-		kind = upstream.Process
-	}
-	if _, err := c.control.SetKind(ctx, c.endpoint, kind); err != nil {
-		return fmt.Errorf("prepare the endpoint: %w", err)
+	targets := c.targets()
+	for _, id := range c.endpoints() {
+		kind := upstream.HTTP
+		if c.scenario.Endpoint != scenarios.HTTPEndpoint && slices.Contains(targets, id) {
+			kind = upstream.Process
+		}
+		if _, err := c.control.SetKind(ctx, id, kind); err != nil {
+			return fmt.Errorf("prepare the endpoint: %w", err)
+		}
 	}
 	if err := c.clear(ctx, upstream.CloseExisting); err != nil {
 		return fmt.Errorf("prepare the endpoint: %w", err)
@@ -304,12 +267,9 @@ func (c *cell) request(ctx context.Context) ([]probe.Exchange, error) {
 	return []probe.Exchange{c.send(ctx, c.path(phaseFault))}, nil
 }
 
-func (c *cell) send(ctx context.Context, path string) probe.Exchange {
-	req := probe.Request{Method: c.scenario.Request.Method, Target: path + c.scenario.Request.Path, Body: c.scenario.Request.Content()}
-	for _, name := range slices.Sorted(maps.Keys(c.scenario.Request.Headers)) {
-		req.Header = append(req.Header, [2]string{name, c.scenario.Request.Headers[name]})
-	}
-	return probe.Do(ctx, c.gateway.LaneAddr(c.index).String(), req, probe.Options{Patience: c.scenario.Patience})
+// send makes the scenario's request, marked.
+func (c *cell) send(ctx context.Context, mark string) probe.Exchange {
+	return c.entry.do(ctx, c.entry.request(mark, c.scenario.Request), c.scenario.Patience)
 }
 
 // failedProbe tells of an observation that could not be made.

@@ -49,8 +49,7 @@ func (c *cell) evidence(ctx context.Context, from uint64) (proof, string, error)
 		if wait <= 0 || errors.Is(missing, upstream.ErrUnsupported) {
 			return p, "", notInjected{missing}
 		}
-		if _, err := c.control.Journal(ctx, control.JournalQuery{After: next, Wait: wait,
-			Filter: upstream.Filter{Endpoint: c.endpoint}, Limit: 1}); err != nil {
+		if _, _, err := c.awaitEvents(ctx, next, wait, upstream.Filter{}); err != nil {
 			return p, "", fmt.Errorf("read the journal: %w", err)
 		}
 	}
@@ -81,12 +80,15 @@ func (c *cell) faulted(events []upstream.Event) []upstream.Event {
 // journal reads all events of the lane's endpoints since from.
 func (c *cell) journal(ctx context.Context, from uint64) ([]upstream.Event, uint64, error) {
 	events, next, err := journalOf(ctx, c.control, c.endpoint, from)
-	if err != nil || c.backup == "" {
-		return events, next, err
+	for _, s := range c.further {
+		if err != nil {
+			return events, next, err
+		}
+		var more []upstream.Event
+		more, _, err = journalOf(ctx, c.control, s.endpoint, from)
+		events = append(events, more...)
 	}
-	more, _, err := journalOf(ctx, c.control, c.backup, from)
-	events = append(events, more...)
-	slices.SortFunc(events, func(a, b upstream.Event) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortStableFunc(events, func(a, b upstream.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	return events, next, err
 }
 
@@ -117,7 +119,7 @@ func (c *cell) collectLog(ctx context.Context, began time.Time) {
 		book := tier.Logs()
 		_ = book.Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
 		now := time.Now()
-		lines := texts(book.Lines(c.id, gateway.LaneName(c.index), began, now))
+		lines := texts(book.Lines(c.id, c.tag, began, now))
 		c.result.Log = append(c.result.Log, slices.DeleteFunc(lines, c.isOwnNoise)...)
 		own, shared := c.ofDomain(texts(book.Shared(began, now)))
 		c.result.Log = append(c.result.Log, own...)

@@ -48,7 +48,7 @@ func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.C
 		}
 		switch e.Kind {
 		case upstream.Requested:
-			if strings.HasPrefix(e.Target, target) {
+			if strings.Contains(e.Target, target) {
 				p.requests = append(p.requests, e)
 			}
 		case upstream.Accepted:
@@ -57,7 +57,7 @@ func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.C
 				p.accepts = append(p.accepts, e)
 			}
 		case upstream.Fired:
-			if e.Fault == f.Name && (f.Level != fault.Request || strings.HasPrefix(e.Target, c.meeting())) {
+			if e.Fault == f.Name && (f.Level != fault.Request || strings.Contains(e.Target, c.meeting())) {
 				p.fired = append(p.fired, e)
 			}
 		case upstream.KernelSaw:
@@ -283,12 +283,12 @@ func (p proof) attempts() int {
 	return max(n, p.begun)
 }
 
-// answered tells whether an answer with this nonce is one to the request for a target that begins with path; see
-// upstream.NonceField.
-func (p proof) answered(nonce, path string) bool {
+// answered tells whether an answer with this nonce is one to the request that bears the mark, and not one that it is the
+// beginning of; see upstream.NonceField.
+func (p proof) answered(nonce, mark string) bool {
 	for _, e := range p.requests {
-		rest, ok := strings.CutPrefix(e.Target, path)
-		if ok && (rest == "" || strings.ContainsAny(rest[:1], "/?")) && strings.HasSuffix(nonce, fmt.Sprintf("-%d-%d", e.Conn, e.Request)) {
+		_, rest, ok := strings.Cut(e.Target, mark)
+		if ok && (rest == "" || strings.ContainsAny(rest[:1], "/?&")) && strings.HasSuffix(nonce, fmt.Sprintf("-%d-%d", e.Conn, e.Request)) {
 			return true
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
 	"github.com/gatefault/gatefault/upstream"
 )
@@ -63,7 +64,7 @@ func (c *cell) healthy(ctx context.Context, phase string) probe.Exchange {
 }
 
 func (c *cell) healthyWithin(ctx context.Context, phase string, patience time.Duration) probe.Exchange {
-	ex := probe.Do(ctx, c.gateway.LaneAddr(c.index).String(), probe.Request{Target: c.path(phase)}, probe.Options{Patience: patience})
+	ex := c.entry.do(ctx, c.entry.request(c.path(phase), scenarios.Request{}), patience)
 	if fastest := c.result.Healthy; c.isOurs(ex) == nil && (fastest == 0 || ex.Done < fastest) {
 		c.result.Healthy = ex.Done
 	}

@@ -144,8 +144,11 @@ func (g *group) openLane(ctx context.Context, h *upstreamHost, c class, id strin
 	}
 	if needs.Servers > 1 {
 		config.ID += "-backup"
-		l.backup = config.ID
-		l.backupAddr, err = h.open(ctx, config)
+		addr, err := h.open(ctx, config)
+		if err != nil {
+			return nil, err
+		}
+		l.further = []server{{config.ID, addr}}
 	}
-	return l, err
+	return l, nil
 }

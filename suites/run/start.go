@@ -60,6 +60,7 @@ func (g *group) start(ctx context.Context) error {
 	gate := g.gate(ctx, cmp.Or(g.inner, g.gateway))
 	for _, l := range all {
 		l.gateway, l.inner, l.gate = g.gateway, g.inner, gate
+		l.entry, l.tag = entry{addr: g.gateway.LaneAddr(l.index).String()}, gateway.LaneName(l.index)
 	}
 	return nil
 }

@@ -1,0 +1,78 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/probe"
+)
+
+// entry is how clients reach a lane. A request bears the mark of its cell and phase in its target: as the path in a
+// reference profile, and in the query of a user's gateway, whose paths lead where its configuration says.
+type entry struct {
+	addr  string             // host:port to dial
+	host  string             // Host field; empty: the address
+	route *scenarios.Request // what leads to the upstream; nil: any path does
+}
+
+// cellParameter is the parameter of the query that holds the mark.
+const cellParameter = "gatefault-cell"
+
+// target gives a request target with a mark. path is the scenario's own, of which a route takes the query.
+func (e entry) target(mark, path string) string {
+	if e.route == nil {
+		return mark + path
+	}
+	_, query, _ := strings.Cut(path, "?")
+	return withQuery(withQuery(cmp.Or(e.route.Path, "/"), query), cellParameter+"="+mark)
+}
+
+func withQuery(target, query string) string {
+	switch {
+	case query == "":
+		return target
+	case strings.Contains(target, "?"):
+		return target + "&" + query
+	}
+	return target + "?" + query
+}
+
+// request makes a scenario's request; the zero one is a plain, healthy request. What the route needs, such as header
+// fields, is added unless the scenario has its own.
+func (e entry) request(mark string, s scenarios.Request) probe.Request {
+	target := e.target(mark, s.Path)
+	s = e.merge(s)
+	req := probe.Request{Method: s.Method, Target: target, Host: e.host, Body: s.Content()}
+	for _, name := range slices.Sorted(maps.Keys(s.Headers)) {
+		req.Header = append(req.Header, [2]string{name, s.Headers[name]})
+	}
+	return req
+}
+
+func (e entry) merge(s scenarios.Request) scenarios.Request {
+	if e.route == nil {
+		return s
+	}
+	if s.Content() == nil && (s.Method == "" || s.Method == http.MethodGet) {
+		s.Method, s.Body, s.BodySize = e.route.Method, e.route.Body, e.route.BodySize
+	}
+	headers := map[string]string{}
+	for _, fields := range []map[string]string{e.route.Headers, s.Headers} {
+		for name, value := range fields {
+			headers[http.CanonicalHeaderKey(name)] = value
+		}
+	}
+	s.Headers = headers
+	return s
+}
+
+// do sends a request on a connection of its own.
+func (e entry) do(ctx context.Context, req probe.Request, patience time.Duration) probe.Exchange {
+	return probe.Do(ctx, e.addr, req, probe.Options{Patience: patience})
+}
