@@ -63,6 +63,8 @@ type Config struct {
 	Uses []Use
 	// Missing are files that it includes and that the user did not bring. A pattern may match nothing.
 	Missing []Missing
+	// Names are further host names that the product looks up when it starts: of log servers, peers.
+	Names []string
 	// Foreground says that it keeps the product in the foreground by itself (nginx: daemon off).
 	Foreground bool
 }
@@ -142,6 +144,8 @@ type Wait struct {
 	Connect time.Duration // 0: for ever
 	Read    time.Duration // for the head of the answer; 0: for ever
 	Tries   int           // most attempts at one request
+	// OnlyConnect says that a further attempt follows only when no connection was made.
+	OnlyConnect bool
 }
 
 // Longest is the longest time until a request has its answer by these timeouts alone. ok is false when one of them is
@@ -150,7 +154,11 @@ func (w Wait) Longest() (d time.Duration, ok bool) {
 	if w.Connect == 0 || w.Read == 0 {
 		return 0, false
 	}
-	return max(w.Connect, w.Read) * time.Duration(max(1, w.Tries)), true
+	tries := time.Duration(max(1, w.Tries))
+	if w.OnlyConnect {
+		return w.Connect*(tries-1) + max(w.Connect, w.Read), true
+	}
+	return max(w.Connect, w.Read) * tries, true
 }
 
 // Route is a way from a client's request to a group.
