@@ -6,12 +6,11 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
+	"github.com/gatefault/gatefault/scenarios/strict"
 	"github.com/gatefault/gatefault/upstream/fault"
-	"go.yaml.in/yaml/v4"
 )
 
 // MaxExplainWords bounds the explanation: a learner reads it at a glance.
@@ -27,14 +26,13 @@ var (
 
 // checker collects the mistakes of one file.
 type checker struct {
-	file string
-	doc  *yaml.Node
+	doc  *strict.Doc
 	errs []error
 }
 
 // fail notes a mistake at the key that path leads to, such as "standard.0.cite", or at its nearest ancestor.
 func (c *checker) fail(path, format string, args ...any) {
-	c.errs = append(c.errs, fmt.Errorf("%s:%d: %s", c.file, c.line(path), fmt.Sprintf(format, args...)))
+	c.errs = append(c.errs, c.doc.Errorf(path, format, args...))
 }
 
 func (c *checker) need(path, value string) {
@@ -47,38 +45,6 @@ func (c *checker) oneOf(path, value string, allowed []string) {
 	if !slices.Contains(allowed, value) {
 		c.fail(path, "%s is %q; it must be one of %s", path, value, strings.Join(allowed, ", "))
 	}
-}
-
-func (c *checker) line(path string) int {
-	node, line := c.doc, 1
-	if len(node.Content) > 0 {
-		node = node.Content[0]
-	}
-	for _, step := range strings.Split(path, ".") {
-		if node = child(node, step, &line); node == nil {
-			break
-		}
-	}
-	return line
-}
-
-// child goes one step down and notes the line of the key or item.
-func child(n *yaml.Node, step string, line *int) *yaml.Node {
-	if n.Kind == yaml.SequenceNode {
-		i, err := strconv.Atoi(step)
-		if err != nil || i < 0 || i >= len(n.Content) {
-			return nil
-		}
-		*line = n.Content[i].Line
-		return n.Content[i]
-	}
-	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
-		if n.Content[i].Value == step {
-			*line = n.Content[i].Line
-			return n.Content[i+1]
-		}
-	}
-	return nil
 }
 
 func (c *checker) scenario(s *Scenario, stem string) {

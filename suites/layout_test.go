@@ -17,6 +17,7 @@ var layers = [][]string{
 	{"upstream/fault"},
 	{"upstream"},
 	{"upstream/control"},
+	{"scenarios/strict"},
 	{"scenarios"},
 	{"suites/config", "suites/probe"},
 	{"suites/gateway"},

@@ -5,13 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
-	"go.yaml.in/yaml/v4"
-
+	"github.com/gatefault/gatefault/scenarios/strict"
 	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/fault"
 	"github.com/gatefault/gatefault/upstream/wire"
@@ -50,119 +47,31 @@ func (a *app) read(name, what string) (input, error) {
 	return in, nil
 }
 
+var planWords = strict.Words{
+	Empty: "there is no plan in it; write for example: rules: [{fault: head.slow}]",
+	Many:  "there is more than one document in it; write one plan a file",
+	Keys:  "a plan has",
+}
+
 // plan reads a plan strictly: a mistake is told with file and line. JSON is YAML too.
 func (in input) plan() (p upstream.Plan, err error) {
 	const example = "write for example: rules: [{fault: head.slow}]"
 	if strings.TrimSpace(string(in.text)) == "" {
 		return p, fmt.Errorf("%s is empty; %s", in.name, example)
 	}
-	if err := yaml.Load(in.text, &p, yaml.WithKnownFields()); err != nil {
-		return p, in.locate(err)
+	doc, err := strict.Load(in.name, in.text, &p, planWords)
+	if err != nil {
+		return p, err
 	}
 	for i := range p.Rules {
 		if err := (upstream.Plan{Rules: p.Rules[i : i+1]}).Validate(); err != nil {
-			text := strings.TrimPrefix(err.Error(), "rule 1: ")
-			return p, fmt.Errorf("%s:%d: rule %d: %s", in.name, in.ruleLine(i), i+1, text)
+			return p, doc.Errorf(fmt.Sprintf("rules.%d", i), "rule %d: %s", i+1, strings.TrimPrefix(err.Error(), "rule 1: "))
 		}
 	}
 	if len(p.Rules) == 0 {
 		return p, fmt.Errorf("%s has no rules; %s", in.name, example)
 	}
 	return p, p.Validate()
-}
-
-// ruleLine is the line on which rule i begins, counted from 0.
-func (in input) ruleLine(i int) int {
-	var doc struct{ Rules []yaml.Node }
-	if yaml.Load(in.text, &doc) != nil || i >= len(doc.Rules) {
-		return 1
-	}
-	return doc.Rules[i].Line
-}
-
-// locate tells YAML's first complaint in a user's words, with file and line.
-func (in input) locate(err error) error {
-	var several *yaml.LoadErrors
-	if errors.As(err, &several) && len(several.Errors) > 0 {
-		err = several.Errors[0]
-	}
-	var one *yaml.LoadError
-	if !errors.As(err, &one) {
-		return fmt.Errorf("%s: %w", in.name, err)
-	}
-	text := complaint(one.Message)
-	if several == nil && text == one.Message {
-		text = "this is not YAML: " + text
-	}
-	return fmt.Errorf("%s:%d: %s", in.name, max(1, one.Mark.Line), text)
-}
-
-var (
-	unknownField = regexp.MustCompile(`^field (\S+) not found in type`)
-	wrongType    = regexp.MustCompile("^cannot construct !!(\\w+)(?: `(.*)`)? into (\\S+)")
-)
-
-// complaint puts what the YAML reader says of a plan into the words of a plan.
-func complaint(text string) string {
-	switch {
-	case unknownField.MatchString(text):
-		return unknownKey(unknownField.FindStringSubmatch(text)[1])
-	case strings.Contains(text, "no documents in stream"):
-		return "there is no plan in it; write for example: rules: [{fault: head.slow}]"
-	case strings.Contains(text, "found multiple"):
-		return "there is more than one document in it; write one plan a file"
-	case wrongType.MatchString(text):
-		m := wrongType.FindStringSubmatch(text)
-		return fmt.Sprintf("expected %s here, not %s", wanted(m[3]), given(m[1], m[2]))
-	}
-	return text
-}
-
-func unknownKey(key string) string {
-	keys := slices.Sorted(slices.Values(planKeys(reflect.TypeFor[upstream.Plan]())))
-	keys = slices.Compact(keys)
-	if near := fault.Nearest(key, keys); len(near) > 0 {
-		return fmt.Sprintf("unknown key %q; did you mean %s?", key, strings.Join(near, ", "))
-	}
-	return fmt.Sprintf("unknown key %q; a plan has %s", key, strings.Join(keys, ", "))
-}
-
-// planKeys lists the keys of a type and of all it is made of. The YAML reader takes a field's name in small letters.
-func planKeys(t reflect.Type) (keys []string) {
-	for t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	if t.Kind() != reflect.Struct {
-		return nil
-	}
-	for f := range t.Fields() {
-		keys = append(append(keys, strings.ToLower(f.Name)), planKeys(f.Type)...)
-	}
-	return keys
-}
-
-func given(tag, value string) string {
-	switch tag {
-	case "map":
-		return "keys with values"
-	case "seq":
-		return "a list"
-	}
-	return fmt.Sprintf("%q", value)
-}
-
-func wanted(goType string) string {
-	switch {
-	case strings.HasSuffix(goType, "Duration"):
-		return "a duration such as 500ms or 8s"
-	case strings.HasPrefix(goType, "[]"):
-		return "a list"
-	case strings.HasPrefix(goType, "map["), strings.HasSuffix(goType, "Args"), strings.HasPrefix(goType, "upstream.") && !strings.HasSuffix(goType, "Range"):
-		return "keys with values"
-	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "uint"), strings.HasPrefix(goType, "float"):
-		return "a number"
-	}
-	return "text"
 }
 
 // script checks a wire script; a mistake is told with file and line.
