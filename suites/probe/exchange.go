@@ -3,6 +3,7 @@ package probe
 import (
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 )
 
@@ -18,6 +19,8 @@ const (
 	EndLimit     End = "limit"      // the answer was longer than Options.MaxBytes
 	EndCanceled  End = "canceled"   // the context ended
 	EndDialError End = "dial-error" // there was no connection, or no longer
+	EndHandshake End = "handshake"  // there was no TLS: an alert, or something else than TLS
+	EndAlert     End = "alert"      // the peer sent an alert of TLS after the handshake
 	EndError     End = "error"      // any other error of the socket
 )
 
@@ -46,13 +49,14 @@ type Exchange struct {
 
 	Start     time.Time     // when dialing began or, on a used connection, sending
 	Dialed    time.Duration // the connection stood; 0 on a used connection
+	Secured   time.Duration // the TLS handshake was over; 0 without TLS and on a used connection
 	Sent      time.Duration // the whole request was handed to the kernel
 	FirstByte time.Duration
 	Done      time.Duration // the end was known
 
 	Chunks []Chunk // every byte received
 	End    End
-	Err    error // the reason if End is dial-error, limit, canceled or error
+	Err    error // the reason if End is dial-error, handshake, alert, limit, canceled or error
 
 	Interim []int  // the 1xx answers before the final one
 	Status  int    // of the last status line; 0 if none came
@@ -62,7 +66,8 @@ type Exchange struct {
 	Body    []byte // decoded
 	BodyLen int64
 	// Complete says that the answer looks whole to a client. If Framing is close,
-	// it looks so whatever was cut off.
+	// it looks so whatever was cut off, but over TLS it does not without a
+	// close_notify (RFC 9112 section 9.8).
 	Complete bool
 	// Malformed says why the bytes are no HTTP: those of the head or, if Header
 	// is there, of the body.
@@ -87,7 +92,7 @@ const (
 	Complete  Kind = "complete"  // a whole answer
 	Truncated Kind = "truncated" // cut, and the client can tell (RFC 9112 section 8)
 	Hang      Kind = "hang"      // no answer, or no end, until the patience was over
-	Closed    Kind = "closed"    // FIN without a byte
+	Closed    Kind = "closed"    // FIN, or an alert, without a byte
 	Reset     Kind = "reset"     // RST without a byte
 	Raw       Kind = "raw"       // bytes that are not HTTP
 	Failed    Kind = "failed"    // the probe could not find out: see Exchange.Err
@@ -104,7 +109,7 @@ type Outcome struct {
 // Outcome tells what a client makes of the exchange.
 func (e Exchange) Outcome() Outcome {
 	switch {
-	case e.End == EndDialError, e.End == EndCanceled:
+	case e.End == EndDialError, e.End == EndHandshake, e.End == EndCanceled:
 		return Outcome{Kind: Failed}
 	case e.Complete:
 		return Outcome{Complete, e.Status}
@@ -116,7 +121,7 @@ func (e Exchange) Outcome() Outcome {
 		return Outcome{Kind: Failed}
 	case len(e.Chunks) > 0:
 		return Outcome{Truncated, e.Status}
-	case e.End == EndFIN:
+	case e.End == EndFIN, e.End == EndAlert:
 		return Outcome{Kind: Closed}
 	case e.End == EndReset:
 		return Outcome{Kind: Reset}
@@ -130,4 +135,20 @@ func (e Exchange) hang() Outcome {
 		return Outcome{Kind: Hang}
 	}
 	return Outcome{Hang, e.Status}
+}
+
+// Redirect is where the answer sends the client (RFC 9110 section 15.4), as it
+// says so: a reference that may be relative. It is nil if the answer is no
+// redirect, or does not say where to.
+func (e Exchange) Redirect() *url.URL {
+	switch e.Status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+	default:
+		return nil
+	}
+	to, err := url.Parse(e.Header.Get("Location"))
+	if err != nil || *to == (url.URL{}) {
+		return nil
+	}
+	return to
 }

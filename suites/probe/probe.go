@@ -1,6 +1,6 @@
-// Package probe is the client of the experiments. It speaks HTTP/1.1 over a
-// plain TCP connection and keeps every byte that comes back, with its time, and
-// how the connection ended, which an ordinary HTTP client hides.
+// Package probe is the client of the experiments. It speaks HTTP/1.1 over TCP
+// or TLS and keeps every byte that comes back, with its time, and how the
+// connection ended, which an ordinary HTTP client hides.
 package probe
 
 import (
@@ -43,6 +43,8 @@ type Options struct {
 	// LocalAddr is the address to dial from; the zero value leaves the choice
 	// to the kernel, as does port 0.
 	LocalAddr netip.AddrPort
+	// TLS, if set, is spoken over the connection.
+	TLS *TLSOptions
 }
 
 // Do sends one request over a connection of its own, which it closes.
@@ -61,6 +63,7 @@ func Do(ctx context.Context, addr string, req Request, opts Options) Exchange {
 // used by two goroutines at once.
 type Conn struct {
 	conn    net.Conn
+	tls     *secured // conn, if it speaks TLS
 	addr    string
 	opts    Options
 	in      *bufio.Reader
@@ -68,9 +71,11 @@ type Conn struct {
 	dialing time.Time     // start of the first exchange; zero afterwards
 	dialed  time.Duration // likewise
 	spent   bool
+	stuck   bool // the peer did not take all that was sent
 }
 
-// Dial connects to addr ("host:port") within opts.Patience.
+// Dial connects to addr ("host:port") within opts.Patience. A handshake of TLS
+// is part of the first exchange.
 func Dial(ctx context.Context, addr string, opts Options) (*Conn, error) {
 	return dial(ctx, addr, opts, time.Now())
 }
@@ -86,16 +91,23 @@ func dial(ctx context.Context, addr string, opts Options, start time.Time) (*Con
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)
 	}
-	src := &recorder{from: conn}
-	return &Conn{
-		conn: conn, addr: addr, opts: opts,
-		in: bufio.NewReaderSize(src, bufferSize), src: src,
-		dialing: start, dialed: time.Since(start),
-	}, nil
+	c := &Conn{conn: conn, addr: addr, opts: opts, dialing: start, dialed: time.Since(start)}
+	if opts.TLS != nil {
+		c.tls = opts.TLS.over(conn)
+		c.conn = c.tls
+	}
+	c.src = &recorder{from: c.conn}
+	c.in = bufio.NewReaderSize(c.src, bufferSize)
+	return c, nil
 }
 
 // Close closes the connection.
-func (c *Conn) Close() error { return c.conn.Close() }
+func (c *Conn) Close() error {
+	if c.stuck && c.tls != nil {
+		return c.tls.wire.Close() // close_notify would wait for the peer
+	}
+	return c.conn.Close()
+}
 
 // Do sends one request and reads its answer. When ctx ends, so does Do.
 func (c *Conn) Do(ctx context.Context, req Request) Exchange {
@@ -106,20 +118,31 @@ func (c *Conn) Do(ctx context.Context, req Request) Exchange {
 	}
 	c.conn.SetDeadline(ex.Start.Add(c.opts.Patience))
 	release := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Unix(1, 0)) })
-	sender := c.send(req.encode(c.addr), ex.Start)
-
-	reusable := parser{in: c.in, src: c.src, ex: &ex, upgrade: req.upgrades()}.run(req.method())
-	if ex.Malformed != "" && c.src.err == nil {
-		c.readOn(ctx, ex.Start)
+	var reusable bool
+	var sendErr error
+	if c.secure(&ex) {
+		reusable, sendErr = c.exchange(ctx, req, &ex)
 	}
-	sendErr := sender.stop()
-	c.spent = !release() || !reusable || sendErr != nil
-	ex.Sent, ex.Done, ex.Chunks = sender.sent, time.Since(ex.Start), c.src.chunks
+	c.stuck = sendErr != nil
+	c.spent = !release() || !reusable || c.stuck
+	ex.Done, ex.Chunks = time.Since(ex.Start), c.src.chunks
 	if len(ex.Chunks) > 0 {
 		ex.FirstByte = ex.Chunks[0].At
 	}
 	c.conclude(ctx, &ex, sendErr)
 	return ex
+}
+
+// exchange sends the request and reads the answer at the same time.
+func (c *Conn) exchange(ctx context.Context, req Request, ex *Exchange) (reusable bool, sendErr error) {
+	sender := c.send(req.encode(c.addr), ex.Start)
+	reusable = parser{in: c.in, src: c.src, ex: ex, upgrade: req.upgrades()}.run(req.method())
+	if ex.Malformed != "" && c.src.err == nil {
+		c.readOn(ctx, ex.Start)
+	}
+	sendErr = sender.stop()
+	ex.Sent = sender.sent
+	return reusable, sendErr
 }
 
 // begin starts the record of one exchange.
@@ -164,6 +187,8 @@ func (c *Conn) conclude(ctx context.Context, ex *Exchange, sendErr error) {
 		// The kernel reports a RST once, to whoever asks first. The sender did,
 		// and left only the end of file to the reader.
 		ex.End, ex.Complete = EndReset, false
+	case ex.End == EndError && c.tls != nil:
+		c.concludeTLS(ex)
 	case ex.End == EndLimit, ex.End == EndError:
 		ex.Err = c.src.err
 	}
@@ -172,7 +197,7 @@ func (c *Conn) conclude(ctx context.Context, ex *Exchange, sendErr error) {
 // endOf names what ended the reading.
 func endOf(err error) End {
 	switch {
-	case errors.Is(err, io.EOF):
+	case errors.Is(err, io.EOF), errors.Is(err, errCut):
 		return EndFIN
 	case errors.Is(err, syscall.ECONNRESET):
 		return EndReset
