@@ -21,6 +21,10 @@ type Source struct {
 	Home string
 	// Main is the name of the main file below Home, where Path is a folder: nginx.conf.
 	Main string
+	// Prefix is the folder that relative paths begin at which are not relative to the main file's: nginx's --prefix. Default: Home.
+	Prefix string
+	// Version is the product's, where it is known: some defaults depend on it.
+	Version string
 	// Mounts are further files and folders.
 	Mounts []Mount
 	// Env are environment variables that the configuration may refer to.
@@ -65,6 +69,8 @@ type Config struct {
 	Missing []Missing
 	// Names are further host names that the product looks up when it starts: of log servers, peers.
 	Names []string
+	// Accounts are users and groups of the system that it runs as.
+	Accounts []Account
 	// Foreground says that it keeps the product in the foreground by itself (nginx: daemon off).
 	Foreground bool
 }
@@ -93,7 +99,10 @@ type Group struct {
 	Wait Wait
 	// Pool says that idle connections are kept and used again.
 	Pool bool
-	At   Position
+	// Resolvers are the name servers that are asked for the servers' names while it runs, as written. Empty: the system is
+	// asked at the start.
+	Resolvers []string
+	At        Position
 }
 
 // Server is one upstream address.
@@ -163,15 +172,18 @@ func (w Wait) Longest() (d time.Duration, ok bool) {
 
 // Route is a way from a client's request to a group.
 type Route struct {
-	Entry     int    // index
-	Host      string // the Host field that leads there; empty: any
-	Path      string // a path that leads there
-	Method    string // empty: GET
-	Group     int    // index
-	WebSocket bool   // Upgrade is passed on
-	Cache     bool   // answers are stored
-	RateLimit bool   // requests are limited
-	At        Position
+	Entry     int               // index
+	Host      string            // the Host field that leads there; empty: any
+	Path      string            // a path that leads there, with a query if it takes one
+	Method    string            // empty: GET
+	Headers   map[string]string // further fields that lead there
+	Group     int               // index
+	WebSocket bool              // Upgrade is passed on
+	Cache     bool              // answers are stored
+	RateLimit bool              // requests are limited
+	// Needs is what clients have to bring that is not known here, in words: a password. Empty: nothing.
+	Needs string
+	At    Position
 }
 
 // Use is a file or folder that the configuration names.
@@ -198,11 +210,21 @@ const (
 	Folder       Role = "folder"        // must exist: cache, temporary files, document root
 	SocketFolder Role = "socket folder" // of a unix socket that the product makes
 	PIDFile      Role = "pid file"
-	Data         Role = "data" // anything else that is read: error pages, maps, passwords
+	DHParam      Role = "DH parameters"
+	Revoked      Role = "revocation list"
+	TicketKey    Role = "session ticket key" // 48 or 80 random bytes
+	Data         Role = "data"               // anything else that is read: error pages, maps, passwords
 )
 
 // Missing is a file that the configuration includes and that is not there.
 type Missing struct {
 	Path string // in the gateway's eyes
 	At   Position
+}
+
+// Account is a user or a group of the system.
+type Account struct {
+	Name  string
+	Group bool
+	At    Position
 }
