@@ -9,37 +9,54 @@ import (
 
 // Printable shows text that others wrote, such as an upstream's answer or a gateway's log, so that it does nothing to
 // where it is shown: control characters, characters that turn the direction of text and bytes that are not UTF-8 are
-// escaped as Go does it. Line feeds stay.
-//
-// GitHub's runner takes ##[name] for a command wherever it stands in a line of output, so its first character is escaped
-// too; commands of the form ::name:: work at the begin of a line only, where no report puts others' text.
+// escaped as Go does it, and so is the first character of what GitHub's runner would take for a command. Line feeds stay.
 func Printable(text string) string {
-	plain := func(r rune) bool { return r != utf8.RuneError && (unicode.IsPrint(r) || r == '\n') }
-	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 && !strings.Contains(text, "##[") {
+	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 && !strings.Contains(text, "##[") && !strings.Contains(text, "::") {
 		return text
 	}
 	var out strings.Builder
 	for i, r := range text {
-		switch _, size := utf8.DecodeRuneInString(text[i:]); {
+		_, size := utf8.DecodeRuneInString(text[i:])
+		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&out, `\x%02x`, text[i])
-		case strings.HasPrefix(text[i:], "##["):
-			out.WriteString(`\x23`)
-		case plain(r) || r == utf8.RuneError:
-			out.WriteRune(r)
-		case r == '\t':
-			out.WriteString(`\t`)
-		case r == '\r':
-			out.WriteString(`\r`)
-		case r < 0x80:
+		case startsCommand(text, i):
 			fmt.Fprintf(&out, `\x%02x`, r)
-		case r <= 0xffff:
-			fmt.Fprintf(&out, `\u%04x`, r)
+		case plain(r):
+			out.WriteRune(r)
 		default:
-			fmt.Fprintf(&out, `\U%08x`, r)
+			out.WriteString(escape(r))
 		}
 	}
 	return out.String()
+}
+
+func plain(r rune) bool { return unicode.IsPrint(r) || r == '\n' }
+
+func escape(r rune) string {
+	switch {
+	case r == '\t':
+		return `\t`
+	case r == '\r':
+		return `\r`
+	case r < utf8.RuneSelf:
+		return fmt.Sprintf(`\x%02x`, r)
+	case r <= 0xffff:
+		return fmt.Sprintf(`\u%04x`, r)
+	}
+	return fmt.Sprintf(`\U%08x`, r)
+}
+
+// startsCommand tells whether GitHub's runner would find a command of its own at i: ##[name] anywhere, ::name::value
+// where a line begins (actions/runner, ActionCommand.cs). Wrapping can make any word begin a line.
+func startsCommand(text string, i int) bool {
+	if strings.HasPrefix(text[i:], "##[") {
+		return true
+	}
+	name, two := strings.CutPrefix(text[i:], "::")
+	name, _, _ = strings.Cut(name, "\n")
+	first, _ := utf8.DecodeRuneInString(name)
+	return two && unicode.IsLetter(first) && (i == 0 || text[i-1] == ' ' || text[i-1] == '\n') && strings.Contains(name, "::")
 }
 
 // printableLine is [Printable] in one line.

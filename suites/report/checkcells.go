@@ -1,0 +1,264 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gatefault/gatefault/suites/check"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+// cellRow is a cell as tables show it.
+type cellRow struct{ scenario, answer, time, attempts, recovery, status, colour string }
+
+var cellHeads = cellRow{scenario: "scenario", answer: "answer", time: "time", attempts: "tries", recovery: "recovery", status: "status"}
+
+func (r cellRow) columns() [5]string {
+	return [5]string{r.scenario, r.answer, r.time, r.attempts, r.recovery}
+}
+
+func newCellRow(c check.Cell) cellRow {
+	r := cellRow{scenario: c.ID}
+	r.status, r.colour = standing(c)
+	if c.Status == check.Skipped {
+		return r
+	}
+	r.answer, r.time, r.attempts = Short(c.Observed)+tier(c.Result), seconds(c.Total), fmt.Sprint(c.Attempts)
+	if c.Traffic != nil {
+		r.answer, r.time = failedShort(c.Result), ""
+	}
+	switch {
+	case c.Lasting:
+	case c.Recovery == nil:
+		r.recovery = "never"
+	default:
+		r.recovery = seconds(*c.Recovery)
+	}
+	return r
+}
+
+// standing is a cell's status with its mark, and its colour. Of a failed cell it names the findings.
+func standing(c check.Cell) (text, colour string) {
+	switch c.Status {
+	case check.OK:
+		return look(run.Standard).mark, green
+	case check.Failed:
+		return strings.TrimRight(look(run.Drifted).mark+" "+strings.Join(c.Findings, ", "), " "), red
+	case check.Ignored:
+		return look(run.Observed).mark + " ignored", grey
+	}
+	return Mark(c.Verdict) + " " + Cell(c.Result), look(c.Verdict).colour
+}
+
+// ofRoute gives a route's cells.
+func ofRoute(r *check.Report, route string) []check.Cell {
+	return slices.DeleteFunc(slices.Clone(r.Cells), func(c check.Cell) bool { return c.Route != route })
+}
+
+// route prints the table of a route. Only the last column, the status, is wrapped.
+func (c *checked) route(name string) {
+	cells := ofRoute(c.Report, name)
+	if len(cells) == 0 {
+		return
+	}
+	rows := []cellRow{cellHeads}
+	for _, cell := range cells {
+		rows = append(rows, newCellRow(cell))
+	}
+	var widths [5]int
+	for _, row := range rows {
+		for i, text := range row.columns() {
+			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+		}
+	}
+	c.printf("%s\n", c.paint(bold, Printable(name)))
+	for _, row := range rows {
+		c.row(row, widths)
+	}
+	c.printf("\n")
+}
+
+// row prints a line of the table: numbers are set to the right.
+func (c *checked) row(row cellRow, widths [5]int) {
+	label := ""
+	for i, text := range row.columns() {
+		if i < 2 {
+			text = pad(text, widths[i])
+		} else {
+			text = strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text)) + text
+		}
+		label += gap + text
+	}
+	status := Wrap(row.status, max(c.terminal.width(), len(label)+narrowStatus), "", strings.Repeat(" ", utf8.RuneCountInString(label)+2*len(gap)))
+	c.printf("%s\n", strings.TrimRight(label+gap+c.paint(row.colour, status), " "))
+}
+
+// narrowStatus is the room that the status has even where there is none.
+const narrowStatus = 20
+
+// legend explains the words that the tables use.
+func (c *checked) legend() {
+	if len(c.Cells) == 0 {
+		return
+	}
+	c.words(slices.DeleteFunc(words(), func(w word) bool { return w.text == "xN" })) // the tries have a column
+	c.printf("\n")
+}
+
+// noVerdict tells why cells were skipped, those with the same reason together, and of failed ones that no finding tells of.
+func (c *checked) noVerdict() {
+	for _, status := range []check.Status{check.Failed, check.Skipped} {
+		for _, same := range c.sameReason(status) {
+			c.group(same)
+		}
+	}
+}
+
+func (c *checked) sameReason(status check.Status) (groups [][]check.Cell) {
+	for _, cell := range c.Cells {
+		if cell.Status != status || status == check.Failed && len(cell.Findings) > 0 {
+			continue
+		}
+		i := slices.IndexFunc(groups, func(g []check.Cell) bool { return g[0].Why == cell.Why && g[0].Verdict == cell.Verdict })
+		if i < 0 {
+			i = len(groups)
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], cell)
+	}
+	return groups
+}
+
+// logLines is how much is shown of the log that a reason ends with.
+const logLines = 20
+
+func (c *checked) group(same []check.Cell) {
+	text, colour := standing(same[0])
+	if same[0].Status == check.Failed {
+		text += " failed"
+	}
+	who := same[0].Route + " " + same[0].ID
+	if len(same) > 1 {
+		who = cells(len(same))
+	}
+	why, log, _ := strings.Cut(same[0].Why, "\n")
+	line := c.terminal.wrap(text + " " + Printable(who+": "+why))
+	c.printf("%s%s\n", c.paint(colour, text), strings.TrimPrefix(line, text))
+	if log != "" {
+		c.printf("%s%s\n", later, strings.Join(quoteLines(log, logLines, evidenceLength), "\n"+later))
+	}
+	if len(same) > 1 {
+		c.ids(same)
+	}
+	if same[0].Verdict != run.Unsupported {
+		c.printf("%s%s\n", later, printableLine(same[0].Reproduce))
+	}
+	c.printf("\n")
+}
+
+// ids lists cells route by route; routes that have the same ones share a line.
+func (c *checked) ids(same []check.Cell) {
+	var lists []string
+	routes := map[string][]string{}
+	for _, route := range c.Subject.Routes {
+		var ids []string
+		for _, cell := range same {
+			if cell.Route == route {
+				ids = append(ids, cell.ID)
+			}
+		}
+		list := strings.Join(ids, ", ")
+		if list != "" && !slices.Contains(lists, list) {
+			lists = append(lists, list)
+		}
+		routes[list] = append(routes[list], route)
+	}
+	for _, list := range lists {
+		c.printf("%s\n", Wrap(Printable(strings.Join(routes[list], ", "))+": "+list, c.terminal.width(), later, later+later))
+	}
+}
+
+// sums ends the report: findings, cells, and in the last line the time and what it is held to.
+func (c *checked) sums() {
+	c.printf("%s\n%s\n", FindingsLine(c.Report, c.Gate), c.cellsLine())
+	took := CheckTiming(c.Report, c.Whole)
+	if c.CheckOptions.Width > 0 {
+		took = c.terminal.wrap(took)
+	}
+	c.printf("%s\n", took)
+}
+
+// FindingsLine counts the findings by severity, and those that do not count.
+func FindingsLine(r *check.Report, gate check.Gate) string {
+	counts, ignored, known, failing := map[check.Severity]int{}, 0, 0, 0
+	for _, f := range r.Findings {
+		switch {
+		case f.Ignored != nil:
+			ignored++
+			continue
+		case gate.Knew(f):
+			known++
+			continue
+		case gate.Counts(f):
+			failing++
+		}
+		counts[f.Severity]++
+	}
+	var words []string
+	for _, s := range check.Severities() {
+		if counts[s] > 0 {
+			words = append(words, counted(counts[s], string(s)))
+		}
+	}
+	text := "no findings"
+	if len(words) > 0 {
+		text = "findings: " + strings.Join(words, ", ")
+	}
+	if gate.Before != nil {
+		text = strings.Replace(text, "findings", "new findings", 1) + fmt.Sprintf("; %d as before", known)
+	}
+	if ignored > 0 {
+		text += fmt.Sprintf("; %d ignored", ignored)
+	}
+	if len(words) > 0 && failing == 0 {
+		text += "; none of them fails the check"
+	}
+	return text
+}
+
+func (c *checked) cellsLine() string {
+	var counts []string
+	for _, s := range []check.Status{check.OK, check.Failed, check.Ignored, check.Skipped} {
+		n, colour := 0, ""
+		for _, cell := range c.Cells {
+			if cell.Status == s {
+				_, colour = standing(cell)
+				n++
+			}
+		}
+		if n > 0 {
+			counts = append(counts, c.paint(colour, fmt.Sprintf("%d %s", n, s)))
+		}
+	}
+	return strings.TrimRight(cells(len(c.Cells))+": "+strings.Join(counts, ", "), ": ")
+}
+
+// CheckTiming says how long a check took; a whole one is held to its bar. Getting images is not counted.
+func CheckTiming(r *check.Report, whole bool) string {
+	text := "took " + seconds(r.Timing.Total)
+	if r.Timing.Images >= time.Second {
+		text += fmt.Sprintf(" (%s of it for getting images, not counted)", seconds(r.Timing.Images))
+	}
+	if !whole || r.Bar() == 0 {
+		return text
+	}
+	verdict := "within"
+	if r.Timing.Total-r.Timing.Images > r.Bar() {
+		verdict = "over"
+	}
+	return fmt.Sprintf("%s, %s the bar of %s = longest chain of timeouts in the configuration %s + %s", text, verdict,
+		seconds(r.Bar()), seconds(r.Longest), seconds(check.Slack))
+}
