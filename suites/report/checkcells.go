@@ -183,7 +183,7 @@ func (c *checked) ids(same []check.Cell) {
 
 // sums ends the report: findings, cells, and in the last line the time and what it is held to.
 func (c *checked) sums() {
-	c.printf("%s\n%s\n", FindingsLine(c.Report, c.Gate), c.cellsLine())
+	c.printf("%s\n%s\n", FindingsLine(c.Report, c.Gate), cellsLine(c.Report, c.paint))
 	took := CheckTiming(c.Report, c.Whole)
 	if c.CheckOptions.Width > 0 {
 		took = c.terminal.wrap(took)
@@ -229,21 +229,22 @@ func FindingsLine(r *check.Report, gate check.Gate) string {
 	return text
 }
 
-func (c *checked) cellsLine() string {
+// cellsLine counts the cells by status, each count in the status's colour.
+func cellsLine(r *check.Report, paint func(colour, text string) string) string {
 	var counts []string
 	for _, s := range []check.Status{check.OK, check.Failed, check.Ignored, check.Skipped} {
 		n, colour := 0, ""
-		for _, cell := range c.Cells {
+		for _, cell := range r.Cells {
 			if cell.Status == s {
 				_, colour = standing(cell)
 				n++
 			}
 		}
 		if n > 0 {
-			counts = append(counts, c.paint(colour, fmt.Sprintf("%d %s", n, s)))
+			counts = append(counts, paint(colour, fmt.Sprintf("%d %s", n, s)))
 		}
 	}
-	return strings.TrimRight(cells(len(c.Cells))+": "+strings.Join(counts, ", "), ": ")
+	return strings.TrimRight(cells(len(r.Cells))+": "+strings.Join(counts, ", "), ": ")
 }
 
 // CheckTiming says how long a check took; a whole one is held to its bar. Getting images is not counted.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 
 	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/check"
 	"github.com/gatefault/gatefault/suites/run"
 )
 
@@ -33,10 +34,14 @@ func JSON(w io.Writer, r *run.Report, version string) error {
 	for _, v := range run.Verdicts() {
 		d.Counts[v] = r.Count(v)
 	}
+	return encode(w, d)
+}
+
+func encode(w io.Writer, document any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	if err := enc.Encode(d); err != nil {
+	if err := enc.Encode(document); err != nil {
 		return fmt.Errorf("write the JSON report: %w", err)
 	}
 	return nil
@@ -45,28 +50,47 @@ func JSON(w io.Writer, r *run.Report, version string) error {
 // ReadJSON reads what [JSON] wrote. Keys that it does not know are ignored: they may be of a later version.
 // The scenarios' own text is not in the document, so [run.Result.Scenario] stays nil.
 func ReadJSON(r io.Reader) (*Document, error) {
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("read the JSON report: %w", err)
-	}
 	d := &Document{}
-	if err := json.NewDecoder(bytes.NewReader(b)).Decode(d); err != nil {
-		return nil, fmt.Errorf("read the JSON report: %w", err)
+	if err := decode(r, d); err != nil {
+		return nil, err
 	}
+	return d, readable(d.Format)
+}
+
+func decode(r io.Reader, document any) error {
+	b, err := io.ReadAll(r)
+	if err == nil {
+		err = json.NewDecoder(bytes.NewReader(b)).Decode(document)
+	}
+	if err != nil {
+		return fmt.Errorf("read the JSON report: %w", err)
+	}
+	return nil
+}
+
+// readable tells whether this program reads documents of that format.
+func readable(format int) error {
 	switch {
-	case d.Format == 0:
-		return nil, errors.New("this is no report of gatefault: it has no format")
-	case d.Format > FormatVersion:
-		return nil, fmt.Errorf("the report has format %d, this gatefault reads up to %d; use a newer one", d.Format, FormatVersion)
+	case format == 0:
+		return errors.New("this is no report of gatefault: it has no format")
+	case format > FormatVersion:
+		return fmt.Errorf("the report has format %d, this gatefault reads up to %d; use a newer one", format, FormatVersion)
 	}
-	return d, nil
+	return nil
 }
 
 // Schema gives the JSON Schema (draft 2020-12) of a [Document], made from the Go types.
 func Schema() ([]byte, error) {
-	s, err := jsonschema.For[Document](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
+	return schemaOf[Document]("gatefault report")
+}
+
+// schemaOf makes the schema of a document that holds results of cells.
+func schemaOf[T any](title string) ([]byte, error) {
+	s, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[scenarios.Outcome]():   {Type: "string", Description: "what the client got, such as 502 made"},
 		reflect.TypeFor[run.Verdict]():         {Type: "string", Enum: verdicts()},
+		reflect.TypeFor[check.Severity]():      {Type: "string", Enum: []any{check.SevereError, check.Warning, check.Note}},
+		reflect.TypeFor[check.Status]():        {Type: "string", Enum: []any{check.OK, check.Failed, check.Ignored, check.Skipped}},
 		reflect.TypeFor[time.Duration]():       {Type: "integer", Description: "nanoseconds"},
 		reflect.TypeFor[map[run.Verdict]int](): {Type: "object", AdditionalProperties: &jsonschema.Schema{Type: "integer"}},
 
@@ -76,9 +100,9 @@ func Schema() ([]byte, error) {
 		reflect.TypeFor[[]byte]():                        {Type: "string", ContentEncoding: "base64"},
 	}})
 	if err != nil {
-		return nil, fmt.Errorf("make the schema of a report: %w", err)
+		return nil, fmt.Errorf("make the schema of a %s: %w", title, err)
 	}
-	s.Title = "gatefault report"
+	s.Title = title
 	return json.MarshalIndent(s, "", "  ")
 }
 
