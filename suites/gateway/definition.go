@@ -41,6 +41,8 @@ type Definition struct {
 	Env map[string]string `yaml:"env"`
 	// Modules are the folders where loadable modules may lie, tried in order by the templates.
 	Modules []string `yaml:"modules"`
+	// Own says how the product is run with its user's own configuration; nil: it cannot be.
+	Own *OwnSpec `yaml:"own"`
 	// Ready is what a lane does when it is ready: `tcp`, it accepts a connection; `http`, it answers a request.
 	Ready Readiness `yaml:"ready"`
 	// Lane finds the lane's number in a log line, in the group named `lane`.

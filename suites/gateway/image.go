@@ -31,6 +31,8 @@ type Image struct {
 
 	binary string // the program's name, when the image's label tells
 	recipe string // what it was built of, when we built it
+	user   string // the account that its programs run under, as its USER says
+	env    []string
 }
 
 // String is the tag and the shortened id.
@@ -140,6 +142,7 @@ func (e *Engine) local(ref string) rung {
 		image := Image{Ref: ref, ID: found.ID}
 		if found.Config != nil {
 			image.binary, image.recipe = found.Config.Labels[labelBinary], found.Config.Labels[labelRecipe]
+			image.user, image.env = found.Config.User, found.Config.Env
 		}
 		return image, nil
 	}

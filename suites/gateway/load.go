@@ -35,7 +35,7 @@ func loadOne(fsys fs.FS, file string, profiles map[string]*Profile) (*Definition
 	if err := decode(file, text, d); err != nil {
 		return nil, err
 	}
-	problems := slices.Concat(d.problems(), d.decided(), d.loadTemplates(fsys))
+	problems := slices.Concat(d.problems(), d.Own.problems(), d.decided(), d.loadTemplates(fsys))
 	return d, located(file, text, problems)
 }
 

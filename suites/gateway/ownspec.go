@@ -1,0 +1,127 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// OwnSpec says how a product is run with the configuration that its user brought; the section `own` of gateway.yaml.
+type OwnSpec struct {
+	// Home is the folder where the product looks for its configuration, and Main the name of its main file there.
+	Home string `yaml:"home"`
+	Main string `yaml:"main"`
+	// Images are images that have it elsewhere.
+	Images []ImageLayout `yaml:"images"`
+	// Run are the arguments that run the product in the foreground, and Check those that make it check the configuration and
+	// exit. Templates, see [OwnView]; an argument that comes out empty is left out.
+	Run   []string `yaml:"run"`
+	Check []string `yaml:"check"`
+	// Env is added to the environment; what the user sets counts more.
+	Env map[string]string `yaml:"env"`
+	// Folders are made where the image lacks them; everybody may write to them.
+	Folders []string `yaml:"folders"`
+	// Logs are files that the product logs to when its configuration names none. They lead to the container's log.
+	Logs []string `yaml:"logs"`
+	// Samples are files of images that would be read along with a user's folder. They are emptied when a folder is brought.
+	Samples []string `yaml:"samples"`
+	// Authorities are further files that the product takes the system's trusted certificates from.
+	Authorities []string `yaml:"authorities"`
+	// Managed are the places, without their extension, of certificates that the product would get for a host from an
+	// authority on the internet. Templates of the host's name; .crt, .key and .json lie there.
+	Managed []string `yaml:"managed"`
+	// Accounts finds in a configuration the account that the product is to run under, in its groups `user` and `group`.
+	Accounts Regexp `yaml:"accounts"`
+	// Noise are lines of the product's check that say nothing of the configuration.
+	Noise Regexp `yaml:"noise"`
+	// Hints say what to do about a complaint of the product.
+	Hints []Hint `yaml:"hints"`
+}
+
+// ImageLayout is where images keep the configuration that set a variable in their environment.
+type ImageLayout struct {
+	Variable string `yaml:"variable"`
+	Home     string `yaml:"home"`
+	Main     string `yaml:"main"`
+}
+
+// Hint says what to do about a complaint of a product.
+type Hint struct {
+	// Match finds the complaint in a line. Its groups fill Say, as in [regexp.Regexp.Expand].
+	Match Regexp `yaml:"match"`
+	Say   string `yaml:"say"`
+}
+
+// OwnView is what the templates of [OwnSpec.Run] and [OwnSpec.Check] see.
+type OwnView struct {
+	// Config is the main file or, where the product reads all files of a folder, the folder.
+	Config string
+	// Home is the folder where the configuration lies.
+	Home string
+	// Foreground says that the configuration keeps the product in the foreground by itself.
+	Foreground bool
+}
+
+// JSON tells whether the configuration is a JSON file.
+func (v OwnView) JSON() bool { return path.Ext(v.Config) == ".json" }
+
+// Layout is where an image of the product has its configuration. An override is as in [Engine.Image]; the layout of an image that
+// cannot be had is that of Debian's packages.
+type Layout struct{ Home, Main string }
+
+// layout tells where an image has the configuration, by the variables that it sets.
+func (s OwnSpec) layout(image Image) Layout {
+	for _, other := range s.Images {
+		if slices.ContainsFunc(image.env, func(v string) bool { return strings.HasPrefix(v, other.Variable+"=") }) {
+			return Layout{other.Home, other.Main}
+		}
+	}
+	return Layout{s.Home, s.Main}
+}
+
+// args expands arguments and leaves out the empty ones.
+func (v OwnView) args(templates []string) ([]string, error) {
+	args, err := expandAll(templates, v)
+	return slices.DeleteFunc(args, func(a string) bool { return a == "" }), err
+}
+
+// problems are mistakes in the section; a product without the section cannot be run with its user's configuration.
+func (s *OwnSpec) problems() []problem {
+	if s == nil {
+		return nil
+	}
+	var found []problem
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			found = append(found, problem{"own", fmt.Errorf(format, args...)})
+		}
+	}
+	check(path.IsAbs(s.Home) && s.Main != "" && s.Main == path.Base(s.Main), "needs an absolute home and the name of a main file")
+	for _, other := range s.Images {
+		check(other.Variable != "" && path.IsAbs(other.Home) && other.Main != "", "images need a variable, a home and a main file")
+	}
+	for _, name := range slices.Concat(s.Folders, s.Logs, s.Samples, s.Authorities, s.Managed) {
+		check(path.IsAbs(name), "%q is no absolute path", name)
+	}
+	for _, templates := range [][]string{s.Run, s.Check} {
+		_, err := OwnView{Config: s.Home + "/" + s.Main, Home: s.Home}.args(templates)
+		check(len(templates) > 0, "needs run and check")
+		check(err == nil, "%w", err)
+	}
+	for _, template := range s.Managed {
+		_, err := expand(template, managedView{"example.org"})
+		check(err == nil, "%w", err)
+	}
+	for _, hint := range s.Hints {
+		check(hint.Match.Regexp != nil && hint.Say != "", "hints need match and say")
+	}
+	if r := s.Accounts.Regexp; r != nil && (r.SubexpIndex("user") < 0 || r.SubexpIndex("group") < 0) {
+		found = append(found, problem{"own", errors.New("accounts needs groups named user and group")})
+	}
+	return found
+}
+
+// managedView is what the templates of [OwnSpec.Managed] see.
+type managedView struct{ Host string }
