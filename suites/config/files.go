@@ -27,6 +27,7 @@ type Files struct {
 	roots  []Mount
 	byPath map[string]string // path in the gateway's eyes -> path on this machine; empty for a link that leads nowhere
 	dirs   map[string]string
+	dead   map[string]string // links that lead nowhere on this machine: path in the gateway's eyes -> target as it is written
 	byUser map[string]string
 	opened []string // paths on this machine, in the order of reading
 	reads  int
@@ -47,7 +48,7 @@ func OpenFiles(src Source) (*Files, error) {
 	}
 	f := &Files{
 		roots:  append([]Mount{{Path: src.Path, At: at}}, src.Mounts...),
-		byPath: map[string]string{}, dirs: map[string]string{}, byUser: map[string]string{},
+		byPath: map[string]string{}, dirs: map[string]string{}, dead: map[string]string{}, byUser: map[string]string{},
 	}
 	if err := f.walkRoots(); err != nil {
 		return nil, err
@@ -116,6 +117,18 @@ func (f *Files) Folders() iter.Seq2[string, string] {
 	return func(yield func(at, file string) bool) {
 		for _, at := range slices.Sorted(maps.Keys(f.dirs)) {
 			if !yield(at, f.dirs[at]) {
+				return
+			}
+		}
+	}
+}
+
+// DeadLinks goes through the links that lead nowhere on this machine, with their targets, in the order of their paths. In the
+// gateway's eyes there may be something: an image has files of its own.
+func (f *Files) DeadLinks() iter.Seq2[string, string] {
+	return func(yield func(at, target string) bool) {
+		for _, at := range slices.Sorted(maps.Keys(f.dead)) {
+			if !yield(at, f.dead[at]) {
 				return
 			}
 		}

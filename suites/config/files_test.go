@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,6 +103,9 @@ func TestLinks(t *testing.T) {
 	}
 	if got := len(files.Glob("/etc/nginx/sites-enabled/*")); got != 3 {
 		t.Errorf("the pattern matches %d files, and not the dead link as well", got)
+	}
+	if dead := maps.Collect(files.DeadLinks()); dead["/etc/nginx/sites-enabled/gone"] != "/etc/nginx/nothing" {
+		t.Errorf("dead links are %v", dead)
 	}
 	if _, err := files.Read("/etc/nginx/sites-enabled/gone"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a dead link gives %v", err)

@@ -34,6 +34,9 @@ func (f *Files) walk(at, file string, above []fs.FileInfo) error {
 	switch {
 	case info == nil:
 		f.byPath[at] = ""
+		if target, err := os.Readlink(file); err == nil {
+			f.dead[at] = target
+		}
 	case info.IsDir():
 		return f.walkDir(at, file, info, above)
 	case info.Mode().IsRegular() && readable(file, info):

@@ -81,18 +81,9 @@ func StartBackend(ctx context.Context, spec BackendSpec) (*RunningBackend, error
 	if err != nil {
 		return nil, err
 	}
-	var failures []error
-	for _, binary := range binariesOf(spec.Backend.product(), image) {
-		r, err := runBackend(ctx, spec, image, binary)
-		if err == nil {
-			return r, nil
-		}
-		failures = append(failures, err)
-		if started := (*StartError)(nil); errors.As(err, &started) || ctx.Err() != nil {
-			break // the program is there, another name would not help
-		}
-	}
-	return nil, errors.Join(failures...)
+	return firstThatRuns(ctx, binariesOf(spec.Backend.product(), image), func(binary string) (*RunningBackend, error) {
+		return runBackend(ctx, spec, image, binary)
+	})
 }
 
 func runBackend(ctx context.Context, spec BackendSpec, image Image, binary string) (*RunningBackend, error) {

@@ -31,19 +31,9 @@ func startContainer(ctx context.Context, spec Spec) (*Running, error) {
 		return nil, err
 	}
 	spec.Lanes = withPorts(spec.Lanes)
-	var failures []error
-	for _, binary := range binariesOf(spec.Definition, image) {
-		running, err := runContainer(ctx, spec, image, binary)
-		if err == nil {
-			return running, nil
-		}
-		failures = append(failures, err)
-		var started *StartError
-		if errors.As(err, &started) || errors.Is(err, ErrLacks) || ctx.Err() != nil {
-			break // the program is there, another name would not help
-		}
-	}
-	return nil, errors.Join(failures...)
+	return firstThatRuns(ctx, binariesOf(spec.Definition, image), func(binary string) (*Running, error) {
+		return runContainer(ctx, spec, image, binary)
+	})
 }
 
 // binariesOf are the names to try: an image of ours says its program's name, in others it is found by trying.

@@ -141,6 +141,17 @@ func (r *Regexp) UnmarshalYAML(node *yaml.Node) error {
 	return err
 }
 
+// matches tells whether the expression is there and matches.
+func (r Regexp) matches(text string) bool { return r.Regexp != nil && r.MatchString(text) }
+
+// without takes away what the expression matches.
+func (r Regexp) without(text string) string {
+	if r.Regexp == nil {
+		return text
+	}
+	return r.ReplaceAllString(text, "")
+}
+
 // ProfileNames lists the profiles in alphabetical order.
 func (d *Definition) ProfileNames() []string {
 	names := make([]string, 0, len(d.Profiles))

@@ -41,6 +41,8 @@ type Engine struct {
 	owner      owner
 	progress   Progress
 	builds     singleflight.Group
+	images     sync.Map // of image ids to *imageFiles
+	versions   sync.Map // of image ids and programs to their versions
 
 	networkMu sync.Mutex // guards the choice of a free subnet until the network exists
 }

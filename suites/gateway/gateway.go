@@ -96,6 +96,7 @@ type Running struct {
 	logs    *LogBook
 	stop    func(context.Context) error
 	box     *box // nil outside of containers
+	stands  []string
 }
 
 // Name is the gateway's name, such as nginx.

@@ -1,8 +1,12 @@
 package gateway
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/gatefault/gatefault/suites/config"
@@ -20,7 +24,8 @@ type Own struct {
 	// Engine and Network are needed in containers.
 	Engine  *Engine
 	Network *Network
-	// Image, Binary and Program are as in [Spec].
+	// Image and Binary are as in [Spec]. Program is a static gatefault program for Linux: what sets the network of a gateway
+	// in a container, see [Running.Reach].
 	Image, Binary, Program string
 	// Hosts are names that stand in the gateway's /etc/hosts.
 	Hosts map[string]netip.Addr
@@ -31,14 +36,135 @@ type Own struct {
 	Authority []byte
 }
 
+// Layout is where a product has its configuration: the folder, and the name of the main file there.
+type Layout struct{ Home, Main string }
+
+// OwnLayout tells where the gateway has its configuration in an image; override is as in [Engine.Image]. Without an engine it
+// is where Debian's packages have it.
+func (d *Definition) OwnLayout(ctx context.Context, e *Engine, override string) (Layout, error) {
+	if d.Own == nil {
+		return Layout{}, d.notOwn()
+	}
+	if e == nil {
+		return Layout{d.Own.Home, d.Own.Main}, nil
+	}
+	image, err := e.Image(ctx, d, override)
+	return d.Own.layout(image), err
+}
+
+func (d *Definition) notOwn() error {
+	return fmt.Errorf("%s has no configuration of its user's", d.Title)
+}
+
 // ConfigError tells that a product refuses a configuration.
 type ConfigError struct {
 	Product string
 	// Said is the product's own message, with the user's paths in it.
 	Said []string
+	// Hints say what to do about it, where that is known.
+	Hints []string
 }
 
-// Error gives the product's own words.
+// Error gives the product's own words, and the hints.
 func (e *ConfigError) Error() string {
-	return fmt.Sprintf("%s refuses the configuration:\n  %s", e.Product, strings.Join(e.Said, "\n  "))
+	text := fmt.Sprintf("%s refuses the configuration:\n  %s", e.Product, strings.Join(e.Said, "\n  "))
+	for _, hint := range e.Hints {
+		text += "\n" + hint
+	}
+	return text
+}
+
+// Stands tells, a sentence each, what stands in for what the configuration names and the user did not bring. What the image has
+// is not known yet; see [Running.Stands]. It is silent about files that cannot be read: [StartOwn] tells of them.
+func (o Own) Stands() []string {
+	files, err := o.files(nil)
+	if err != nil {
+		return nil
+	}
+	return files.stands
+}
+
+// Stands tells what stands in for what the user's configuration names and nobody has.
+func (r *Running) Stands() []string { return r.stands }
+
+// Reachable tells whether clients of the gateway in a container reach an entry: one that listens on the container's loopback
+// interface alone is for programs beside the gateway, and addresses of other machines are not the container's.
+func Reachable(entry config.Entry) bool {
+	addr, err := netip.ParseAddr(entry.Host)
+	return err != nil && !strings.EqualFold(entry.Host, "localhost") || err == nil && addr.IsUnspecified()
+}
+
+// Unreachable tells of an entry that clients do not reach.
+func Unreachable(entry config.Entry) string {
+	return fmt.Sprintf("%s: the gateway listens on %s alone, where only programs beside it get through: let it listen on port %d of every address, or name another entry",
+		entry.At, entry.Host, entry.Port)
+}
+
+func (o Own) validate() error {
+	switch {
+	case o.Definition == nil || o.Config == nil:
+		return errors.New("start a gateway: a definition and a configuration are needed")
+	case o.Definition.Own == nil:
+		return o.Definition.notOwn()
+	case o.Place != PlaceContainer:
+		return fmt.Errorf("%s runs with its user's configuration in a container only: the file names in it are those of a machine of its own", o.Definition.Title)
+	case o.Engine == nil:
+		return fmt.Errorf("start %s: a container needs an engine", o.Definition.Name)
+	}
+	return nil
+}
+
+// entries are where clients reach the gateway.
+func (o Own) entries() ([]config.Entry, error) {
+	reachable := slices.DeleteFunc(slices.Clone(o.Config.Entries), func(e config.Entry) bool { return !Reachable(e) })
+	switch {
+	case len(o.Config.Entries) == 0:
+		return nil, fmt.Errorf("%s listens on no port", o.Source.Path)
+	case len(reachable) == 0:
+		return nil, errors.New(Unreachable(o.Config.Entries[0]))
+	}
+	return reachable, nil
+}
+
+// absolutePath finds what looks like a path in a message.
+var absolutePath = regexp.MustCompile("/[^\\s\"'`:;,()\\[\\]{}<>]+")
+
+// refusal makes an error of what the product said, in the user's paths.
+func (o Own) refusal(files *config.Files, said []string) *ConfigError {
+	spec := o.Definition.Own
+	refused := &ConfigError{Product: o.Definition.Title}
+	for _, line := range said {
+		if spec.Noise.matches(line) {
+			continue
+		}
+		line = strings.TrimSpace(spec.Stamp.without(line))
+		if told := userPaths(files, line); told != "" && !slices.Contains(refused.Said, told) {
+			refused.Said = append(refused.Said, told)
+		}
+		for _, hint := range spec.Hints {
+			if say := hint.of(line); say != "" && !slices.Contains(refused.Hints, say) {
+				refused.Hints = append(refused.Hints, say)
+			}
+		}
+	}
+	return refused
+}
+
+// userPaths puts the user's paths in the place of the container's.
+func userPaths(files *config.Files, line string) string {
+	return absolutePath.ReplaceAllStringFunc(line, func(at string) string {
+		trimmed := strings.TrimRight(at, ".")
+		if file, ok := files.User(trimmed); ok {
+			return file + at[len(trimmed):]
+		}
+		return at
+	})
+}
+
+// Addr is the address of the gateway's container; the zero Addr elsewhere.
+func (r *Running) Addr() netip.Addr {
+	if r.box == nil {
+		return netip.Addr{}
+	}
+	return r.box.addr
 }

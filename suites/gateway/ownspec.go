@@ -27,8 +27,8 @@ type OwnSpec struct {
 	Logs []string `yaml:"logs"`
 	// Samples are files of images that would be read along with a user's folder. They are emptied when a folder is brought.
 	Samples []string `yaml:"samples"`
-	// Authorities are further files that the product takes the system's trusted certificates from.
-	Authorities []string `yaml:"authorities"`
+	// CertificateFolders says that a certificate may be a folder with several.
+	CertificateFolders bool `yaml:"certificateFolders"`
 	// Managed are the places, without their extension, of certificates that the product would get for a host from an
 	// authority on the internet. Templates of the host's name; .crt, .key and .json lie there.
 	Managed []string `yaml:"managed"`
@@ -36,6 +36,8 @@ type OwnSpec struct {
 	Accounts Regexp `yaml:"accounts"`
 	// Noise are lines of the product's check that say nothing of the configuration.
 	Noise Regexp `yaml:"noise"`
+	// Stamp is what stands before a complaint, such as the time; it is taken away, and of equal lines one is kept.
+	Stamp Regexp `yaml:"stamp"`
 	// Hints say what to do about a complaint of the product.
 	Hints []Hint `yaml:"hints"`
 }
@@ -54,6 +56,15 @@ type Hint struct {
 	Say   string `yaml:"say"`
 }
 
+// of gives the hint about a line, or nothing.
+func (h Hint) of(line string) string {
+	at := h.Match.FindStringSubmatchIndex(line)
+	if at == nil {
+		return ""
+	}
+	return string(h.Match.ExpandString(nil, h.Say, line, at))
+}
+
 // OwnView is what the templates of [OwnSpec.Run] and [OwnSpec.Check] see.
 type OwnView struct {
 	// Config is the main file or, where the product reads all files of a folder, the folder.
@@ -66,10 +77,6 @@ type OwnView struct {
 
 // JSON tells whether the configuration is a JSON file.
 func (v OwnView) JSON() bool { return path.Ext(v.Config) == ".json" }
-
-// Layout is where an image of the product has its configuration. An override is as in [Engine.Image]; the layout of an image that
-// cannot be had is that of Debian's packages.
-type Layout struct{ Home, Main string }
 
 // layout tells where an image has the configuration, by the variables that it sets.
 func (s OwnSpec) layout(image Image) Layout {
@@ -102,7 +109,7 @@ func (s *OwnSpec) problems() []problem {
 	for _, other := range s.Images {
 		check(other.Variable != "" && path.IsAbs(other.Home) && other.Main != "", "images need a variable, a home and a main file")
 	}
-	for _, name := range slices.Concat(s.Folders, s.Logs, s.Samples, s.Authorities, s.Managed) {
+	for _, name := range slices.Concat(s.Folders, s.Logs, s.Samples, s.Managed) {
 		check(path.IsAbs(name), "%q is no absolute path", name)
 	}
 	for _, templates := range [][]string{s.Run, s.Check} {

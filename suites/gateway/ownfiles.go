@@ -1,0 +1,238 @@
+package gateway
+
+import (
+	"cmp"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gatefault/gatefault/suites/config"
+)
+
+// maxOwnBytes is how much a user may bring in all, in bytes.
+const maxOwnBytes = 256 << 20
+
+// logSink is where a gateway's log files lead. One stream keeps the order of access and error lines.
+const logSink = "/dev/stderr"
+
+// ownFiles are the files of a gateway with its user's own configuration while they are put together.
+type ownFiles struct {
+	Own
+	user  *config.Files
+	tree  tree
+	image *look // nil: nothing is known of the image
+	made  *throwaways
+	// stands tells what stands in for something that the user did not bring.
+	stands []string
+}
+
+// files puts together what is copied into the container. Without a look into the image it holds what every image gets.
+func (o Own) files(image *look) (*ownFiles, error) {
+	user, err := config.OpenFiles(o.Source)
+	if err != nil {
+		return nil, err
+	}
+	made, err := newThrowaways(time.Now())
+	if err != nil {
+		return nil, fmt.Errorf("make a throwaway authority: %w", err)
+	}
+	f := &ownFiles{Own: o, user: user, tree: tree{}, image: image, made: made}
+	for _, step := range []func() error{f.brought, f.certificates, f.managed, f.authorities, f.data, f.accounts} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	f.samples()
+	f.folders()
+	f.logs()
+	if image != nil {
+		return f, image.err
+	}
+	return f, nil
+}
+
+// has tells whether a path is there in the container already: the user brought it, or the image has it.
+func (f *ownFiles) has(at string) bool {
+	return f.tree[path.Clean(at)].mode != 0 || f.image != nil && f.image.has(at)
+}
+
+// stand tells of something made up.
+func (f *ownFiles) stand(use config.Use, format string, args ...any) {
+	f.stands = append(f.stands, fmt.Sprintf("%s (%s): %s", use.Path, use.At, fmt.Sprintf(format, args...)))
+}
+
+func (f *ownFiles) text(at string, mode fs.FileMode, data []byte) {
+	f.tree.put(at, node{mode: mode, data: data})
+}
+
+// brought puts the user's files at their places.
+func (f *ownFiles) brought() error {
+	var total int64
+	for at, file := range f.user.All() {
+		info, err := os.Stat(file)
+		if err != nil {
+			return fmt.Errorf("%s cannot be read: %w", file, err)
+		}
+		if total += info.Size(); total > maxOwnBytes {
+			return fmt.Errorf("%s holds more than %d MB: give the folder of the configuration alone", f.Source.Path, maxOwnBytes>>20)
+		}
+		f.tree.put(at, node{mode: info.Mode().Perm(), file: file})
+	}
+	for at, dir := range f.user.Folders() {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return fmt.Errorf("%s cannot be read: %w", dir, err)
+		}
+		f.tree.put(at, node{mode: fs.ModeDir | info.Mode().Perm()})
+	}
+	for at, target := range f.user.DeadLinks() {
+		f.tree.put(at, node{mode: fs.ModeSymlink | 0o777, link: target})
+	}
+	return nil
+}
+
+// certificates makes up those that are missing, each with its key: a key cannot be made for a certificate that is there.
+func (f *ownFiles) certificates() error {
+	for _, use := range f.uses(config.Certificate, config.CertAndKey) {
+		if f.has(use.Path) && (use.Pair == "" || f.has(use.Pair)) {
+			continue
+		}
+		chain, key, err := f.made.pair(use.Names)
+		if err != nil {
+			return err
+		}
+		f.tree.dropFile(use.Path)
+		at, names := f.certificateFile(use), strings.Join(use.Names, ", ")
+		switch {
+		case use.Role == config.CertAndKey:
+			f.text(at, 0o600, slices.Concat(chain, key))
+			f.stand(use, "a throwaway certificate with its key, for %s", cmp.Or(names, "localhost"))
+		default:
+			f.text(at, 0o644, chain)
+			if use.Pair != "" {
+				f.text(use.Pair, 0o600, key)
+			}
+			f.stand(use, "a throwaway certificate with a key of its own, for %s", cmp.Or(names, "localhost"))
+		}
+	}
+	return f.keys()
+}
+
+// keys makes up the keys that have no certificate beside them.
+func (f *ownFiles) keys() error {
+	for _, use := range f.uses(config.Key) {
+		if f.has(use.Path) {
+			continue
+		}
+		_, key, err := f.made.pair(use.Names)
+		if err != nil {
+			return err
+		}
+		f.text(use.Path, 0o600, key)
+		f.stand(use, "a throwaway key")
+	}
+	return nil
+}
+
+// certificateFile is where a certificate is put. What has no extension may be the folder of many certificates, and a product that
+// can read such a folder is given one.
+func (f *ownFiles) certificateFile(use config.Use) string {
+	if use.Role == config.CertAndKey && f.Definition.Own.CertificateFolders && path.Ext(use.Path) == "" {
+		return path.Join(use.Path, "throwaway.pem")
+	}
+	return use.Path
+}
+
+// managed puts certificates where the product keeps those that it gets from the internet, for each host that is reached
+// over TLS. Where it has one already, it asks nobody.
+func (f *ownFiles) managed() error {
+	for _, host := range f.tlsHosts() {
+		for _, template := range f.Definition.Own.Managed {
+			place, err := expand(template, managedView{strings.ReplaceAll(host, "*", "wildcard_")})
+			if err != nil {
+				return err
+			}
+			chain, key, err := f.made.pair([]string{host})
+			if err != nil {
+				return err
+			}
+			f.text(place+".crt", 0o600, chain)
+			f.text(place+".key", 0o600, key)
+			f.text(place+".json", 0o600, fmt.Appendf(nil, `{"sans": [%q], "issuer_data": {}}`, host))
+		}
+		if len(f.Definition.Own.Managed) > 0 {
+			f.stands = append(f.stands, fmt.Sprintf("%s: a throwaway certificate in the place of one that %s would get for it", host, f.Definition.Title))
+		}
+	}
+	return nil
+}
+
+// tlsHosts are the host names that clients reach over TLS.
+func (o Own) tlsHosts() []string {
+	var hosts []string
+	for _, route := range o.Config.Routes {
+		if o.Config.Entries[route.Entry].TLS && route.Host != "" && net.ParseIP(route.Host) == nil {
+			hosts = append(hosts, strings.ToLower(route.Host))
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// uses lists what the configuration names in these roles, but for what is no file of its own.
+func (f *ownFiles) uses(roles ...config.Role) []config.Use {
+	return slices.DeleteFunc(slices.Clone(f.Config.Uses), func(u config.Use) bool {
+		return !slices.Contains(roles, u.Role) || !path.IsAbs(u.Path) || strings.HasPrefix(u.Path, "/dev/") || strings.HasPrefix(u.Path, "/proc/")
+	})
+}
+
+// samples empties files of the image that would be read with the user's folder though the user has none such.
+func (f *ownFiles) samples() {
+	info, err := os.Stat(f.Source.Path)
+	if err != nil || !info.IsDir() || f.image == nil {
+		return
+	}
+	for _, sample := range f.Definition.Own.Samples {
+		if f.tree[sample].mode == 0 && f.image.has(sample) {
+			f.text(sample, 0o644, nil)
+		}
+	}
+}
+
+// folders makes what the product writes to.
+func (f *ownFiles) folders() {
+	wanted := slices.Clone(f.Definition.Own.Folders)
+	for _, use := range f.uses(config.Folder, config.SocketFolder) {
+		wanted = append(wanted, use.Path)
+	}
+	for _, use := range f.uses(config.PIDFile, config.Log) {
+		wanted = append(wanted, path.Dir(use.Path))
+	}
+	for _, folder := range wanted {
+		if !f.has(folder) {
+			f.tree.add(folder, node{mode: worldFolder})
+		}
+	}
+	for _, folder := range slices.Sorted(maps.Keys(f.Sockets)) {
+		f.tree.put(folder, node{mode: worldFolder}) // a volume is its maker's alone
+	}
+}
+
+// logs leads the log files to the container's log. One with a variable in its name is left to the product.
+func (f *ownFiles) logs() {
+	files := slices.Clone(f.Definition.Own.Logs)
+	for _, use := range f.uses(config.Log) {
+		if !strings.ContainsAny(use.Path, "$%|{") {
+			files = append(files, use.Path)
+		}
+	}
+	for _, file := range files {
+		f.tree.put(file, node{mode: fs.ModeSymlink | 0o777, link: logSink})
+	}
+}

@@ -1,0 +1,185 @@
+package gateway
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/gatefault/gatefault/suites/config"
+)
+
+// systemBundle holds the certificates that a Linux system trusts, where Debian, Alpine and Go's crypto/x509 look.
+const systemBundle = "/etc/ssl/certs/ca-certificates.crt"
+
+// authorities puts the upstream's authority in the place of every one that the configuration names, also where the user
+// brought one: only so can the upstream's certificate be verified. The system trusts it as well.
+func (f *ownFiles) authorities() error {
+	for _, use := range f.uses(config.Authority) {
+		certificate := f.Authority
+		switch {
+		case use.Path == systemBundle && certificate != nil:
+			continue
+		case certificate == nil && f.has(use.Path):
+			continue
+		case certificate == nil:
+			certificate = f.made.authority()
+		}
+		if err := f.authority(use, certificate); err != nil {
+			return err
+		}
+	}
+	return f.trusted()
+}
+
+// authority puts a certificate into a file, or into a folder under the name by which OpenSSL finds it there.
+func (f *ownFiles) authority(use config.Use, certificate []byte) error {
+	f.stand(use, "the certificate of the authority that signs the upstream's")
+	at := use.Path
+	if f.tree[at].mode.IsDir() || path.Ext(at) == "" {
+		hash, err := subjectHash(certificate)
+		if err != nil {
+			return err
+		}
+		at = path.Join(at, hash+".0")
+	}
+	f.text(at, 0o644, certificate)
+	return nil
+}
+
+// trusted adds the upstream's authority to those that the system trusts: to the bundle, and as a file of its own beside it for
+// programs that read the folder.
+func (f *ownFiles) trusted() error {
+	if f.Authority == nil {
+		return nil
+	}
+	hash, err := subjectHash(f.Authority)
+	if err != nil {
+		return err
+	}
+	var bundle []byte
+	if f.image != nil {
+		bundle = f.image.read(systemBundle)
+	}
+	f.text(systemBundle, 0o644, slices.Concat(bundle, []byte("\n"), f.Authority))
+	for _, name := range []string{"gatefault.pem", hash + ".0"} { // HAProxy's @system-ca reads files by their extension
+		f.text(path.Join(path.Dir(systemBundle), name), 0o644, f.Authority)
+	}
+	return nil
+}
+
+// trust are the variables by which OpenSSL (openssl-env(7)) and Go (crypto/x509, SystemCertPool) find what the system trusts,
+// wherever they were built to look.
+func (o Own) trust() map[string]string {
+	if o.Authority == nil {
+		return nil
+	}
+	return map[string]string{"SSL_CERT_FILE": systemBundle, "SSL_CERT_DIR": path.Dir(systemBundle)}
+}
+
+// data makes up files that are read and that neither the user nor the image has.
+func (f *ownFiles) data() error {
+	for _, use := range f.uses(config.Data) {
+		if f.has(use.Path) {
+			continue
+		}
+		content, what, err := f.content(use.Path)
+		if err != nil {
+			return err
+		}
+		f.text(use.Path, 0o644, content)
+		if f.image == nil {
+			what += ", unless the image has the file"
+		}
+		f.stand(use, "%s", what)
+	}
+	return nil
+}
+
+// content chooses what a file may hold by its name.
+func (f *ownFiles) content(at string) (content []byte, what string, err error) {
+	name := strings.ToLower(path.Base(at))
+	switch {
+	case strings.Contains(name, "dh") && (strings.Contains(name, "param") || path.Ext(name) == ".pem"):
+		return []byte(ffdhe2048), "the Diffie-Hellman group ffdhe2048 of RFC 7919", nil
+	case path.Ext(name) == ".crl":
+		content, err = f.made.revocations()
+		return content, "an empty list of revoked certificates", err
+	case path.Ext(name) == ".http":
+		return []byte(errorAnswer), "a plain answer 503", nil
+	case strings.Contains(name, "ticket"):
+		return bytes.Repeat([]byte("gatefault throwaway "), 4), "a throwaway key for session tickets", nil
+	}
+	return nil, "an empty file", nil
+}
+
+// errorAnswer is what a file of HAProxy's errorfile directive may hold.
+const errorAnswer = "HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n<h1>503 Service Unavailable</h1>\n"
+
+// ffdhe2048 is a Diffie-Hellman group that everybody may use (RFC 7919, appendix A.1).
+const ffdhe2048 = `-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+`
+
+// accountName is what may stand in passwd(5).
+var accountName = regexp.MustCompile(`^[a-z_][a-z0-9_-]*$`)
+
+// firstAccount is the number of the first account that is made up.
+const firstAccount = 2001
+
+// accounts adds the accounts that the configuration names and the image does not have.
+func (f *ownFiles) accounts() error {
+	if f.image == nil || f.Definition.Own.Accounts.Regexp == nil {
+		return nil
+	}
+	users, groups, err := f.namedAccounts()
+	if err != nil {
+		return err
+	}
+	f.extend(passwdFile, users, "%[1]s:x:%[2]d:%[2]d::/nonexistent:/usr/sbin/nologin\n")
+	f.extend(groupFile, groups, "%[1]s:x:%[2]d:\n")
+	return nil
+}
+
+// namedAccounts reads them in the configuration. An account's group, unless another one is named, has its name.
+func (f *ownFiles) namedAccounts() (users, groups []string, err error) {
+	expression := f.Definition.Own.Accounts.Regexp
+	for _, read := range f.Config.Read {
+		at, brought := f.user.Gateway(read)
+		if !brought {
+			continue
+		}
+		text, err := f.user.Read(at)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, found := range expression.FindAllStringSubmatch(text, -1) {
+			user, group := found[expression.SubexpIndex("user")], found[expression.SubexpIndex("group")]
+			users, groups = append(users, user), append(groups, user, group)
+		}
+	}
+	return users, groups, nil
+}
+
+// extend adds lines to a table of accounts.
+func (f *ownFiles) extend(table string, names []string, line string) {
+	text := slices.Clone(f.image.read(table))
+	before := len(text)
+	slices.Sort(names)
+	for i, name := range slices.Compact(names) {
+		if accountName.MatchString(name) && fieldsOf(text, name) == nil {
+			text = fmt.Appendf(text, line, name, firstAccount+i)
+		}
+	}
+	if len(text) > before {
+		f.text(table, 0o644, text)
+	}
+}
