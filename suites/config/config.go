@@ -55,7 +55,7 @@ func (p Position) String() string {
 type Config struct {
 	// Product is one of [Products].
 	Product string
-	// Main is the main file in the gateway's eyes, absolute.
+	// Main is the main file in the gateway's eyes, absolute; or the folder, where all files of one are read (HAProxy).
 	Main string
 	// Read lists the files that were read, as paths on this machine.
 	Read    []string
@@ -69,6 +69,8 @@ type Config struct {
 	Missing []Missing
 	// Names are further host names that the product looks up when it starts: of log servers, peers.
 	Names []string
+	// Managed are host names of TLS entries whose certificates the product would get by itself from an authority on the internet.
+	Managed []string
 	// Accounts are users and groups of the system that it runs as.
 	Accounts []Account
 	// Foreground says that it keeps the product in the foreground by itself (nginx: daemon off).
@@ -194,7 +196,9 @@ type Use struct {
 	// Names are host names that a certificate should carry; Pair is the path of a certificate's key, and of a key's certificate.
 	Names []string
 	Pair  string
-	At    Position
+	// Status is the one that an error message is for; 0 where it is not known.
+	Status int
+	At     Position
 }
 
 // Role is what a named file is for.
@@ -213,6 +217,7 @@ const (
 	DHParam      Role = "DH parameters"
 	Revoked      Role = "revocation list"
 	TicketKey    Role = "session ticket key" // 48 or 80 random bytes
+	ErrorMessage Role = "error message"      // a whole answer with status line and fields: HAProxy's errorfile
 	Data         Role = "data"               // anything else that is read: error pages, maps, passwords
 )
 

@@ -57,9 +57,6 @@ func OpenFiles(src Source) (*Files, error) {
 	if info.IsDir() {
 		f.main = path.Join(src.Home, src.Main)
 	}
-	if f.byPath[f.main] == "" {
-		return nil, f.noMain(src)
-	}
 	return f, nil
 }
 
@@ -70,11 +67,12 @@ func notThere(file string, err error) error {
 	return fmt.Errorf("%s cannot be read: %w", file, err)
 }
 
-func (f *Files) noMain(src Source) error {
-	if _, folder := f.dirs[path.Clean(src.Home)]; !folder {
-		return fmt.Errorf("%s is not a file that may be read: mend its permissions", src.Path)
+func (f *Files) noMain() error {
+	given := f.roots[0]
+	if _, folder := f.dirs[path.Clean(given.At)]; !folder {
+		return fmt.Errorf("%s is not a file that may be read: mend its permissions", given.Path)
 	}
-	return fmt.Errorf("%s holds no %s that may be read: give the main file itself, or the folder that it lies in", src.Path, src.Main)
+	return fmt.Errorf("%s holds no %s that may be read: give the main file itself, or the folder that it lies in", given.Path, path.Base(f.main))
 }
 
 // Main is the main file in the gateway's eyes.
@@ -183,8 +181,11 @@ func (f *Files) Read(at string) (string, error) {
 	return text, nil
 }
 
-// ReadMain gives the main file's text.
+// ReadMain gives the main file's text. It is an error that it is not there or empty.
 func (f *Files) ReadMain() (string, error) {
+	if f.byPath[f.main] == "" {
+		return "", f.noMain()
+	}
 	text, err := f.Read(f.main)
 	if err == nil && strings.TrimSpace(text) == "" {
 		return "", fmt.Errorf("%s is empty", f.byPath[f.main])

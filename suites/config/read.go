@@ -14,7 +14,9 @@ const maxDepth = 32
 type reader func(*Files, Source) (*Config, error)
 
 // readers are the products that can be read.
-var readers = map[string]reader{}
+var readers = map[string]reader{
+	"haproxy": readHAProxy,
+}
 
 // Products lists the products whose configuration can be read.
 func Products() []string { return slices.Sorted(maps.Keys(readers)) }
