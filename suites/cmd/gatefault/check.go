@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os/exec"
@@ -25,12 +26,8 @@ func (c *runCmd) check() error {
 		return fmt.Errorf("--timeout %s: it must be more than 0", *c.Timeout)
 	case c.JSON == "-" && c.JUnit == "-":
 		return errors.New("--json and --junit cannot both go to standard output")
-	case c.Require != "" && c.Require != "containers":
-		return fmt.Errorf("--require %s: only containers can be required", c.Require)
-	case c.Require != "" && c.Local:
-		return errors.New("--local and --require containers exclude each other")
 	}
-	return c.checkByProfile()
+	return cmp.Or((wish{local: c.Local, require: c.Require}).check(), c.checkByProfile())
 }
 
 // checkBinaries refuses programs that cannot be run, and one for the gateway that has none.

@@ -3,19 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"strings"
 
-	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/suites/report"
 	"github.com/gatefault/gatefault/suites/run"
 )
 
 // perform runs the cells and writes all reports.
 func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *place) error {
-	out, err := c.outputs(a)
+	out, err := a.outputs(c.JSON, c.JUnit)
 	if err != nil {
 		return usage(err)
 	}
@@ -31,7 +27,7 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	}
 	result, err := run.Run(ctx, run.Options{
 		Scenarios: sel.cells(), Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
-		Local: !here.containers, NoEngine: c.noEngine(here), OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf,
+		Local: !here.containers, NoEngine: c.wish(sel).noEngine(here), OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf,
 		Lanes: c.Lanes, Apart: c.ByProfile,
 		Progress: func(s run.Progress) {
 			if s.Result != nil {
@@ -45,7 +41,7 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 		return err
 	}
 	neverBegun(ctx, result, sel)
-	written := out.documents(result, c.repeat(sel))
+	written := c.documents(out, result, sel)
 	if cause := context.Cause(ctx); errors.Is(cause, errInterrupted) || errors.Is(cause, errPipe) {
 		return errors.Join(err, written)
 	}
@@ -59,15 +55,6 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 		return err
 	}
 	return c.conclude(ctx, result, err)
-}
-
-// noEngine is the reason why there are no containers, unless the user wanted none.
-func (c *runCmd) noEngine(here *place) error {
-	if here.containers || c.Local {
-		return nil
-	}
-	reason, _, _ := strings.Cut(here.why, "\n")
-	return &noEngine{strings.TrimSuffix(reason, "."), gateway.ErrNoEngine}
 }
 
 // conclude gives what the run earned: an error with its exit code, or nil.
@@ -88,70 +75,9 @@ func (c *runCmd) conclude(ctx context.Context, r *run.Report, err error) error {
 	}
 }
 
-// outputs are where a run's reports go.
-type outputs struct {
-	people      screen
-	json, junit io.Writer // nil: not wanted
-	files       []*os.File
-}
-
-// outputs opens the files before the run, so that one that cannot be written is told of at once.
-func (c *runCmd) outputs(a *app) (*outputs, error) {
-	o := &outputs{people: a.screen(a.out)}
-	if c.JSON == "-" || c.JUnit == "-" {
-		o.people = a.screen(a.err)
-	}
-	var err error
-	if o.json, err = o.open(a, c.JSON); err != nil {
-		return nil, err
-	}
-	o.junit, err = o.open(a, c.JUnit)
-	return o, err
-}
-
-func (o *outputs) open(a *app, name string) (io.Writer, error) {
-	switch name {
-	case "":
-		return nil, nil
-	case "-":
-		return a.out, nil
-	}
-	f, err := os.Create(name)
-	if err != nil {
-		return nil, fmt.Errorf("the report cannot be written: %w", err)
-	}
-	o.files = append(o.files, f)
-	return f, nil
-}
-
 // documents writes the reports for machines.
-func (o *outputs) documents(r *run.Report, repeat report.Repeat) error {
-	var errs []error
-	if o.json != nil {
-		errs = append(errs, report.JSON(o.json, r, version()))
-	}
-	if o.junit != nil {
-		errs = append(errs, report.JUnit(o.junit, r, repeat))
-	}
-	return errors.Join(append(errs, o.close())...)
-}
-
-// discard removes the files of reports that were never written, because there was no run.
-func (o *outputs) discard() {
-	for _, f := range o.files {
-		info, err := f.Stat()
-		if f.Close(); err == nil && info.Mode().IsRegular() {
-			_ = os.Remove(f.Name()) // an empty report is a nuisance, not a failure
-		}
-	}
-}
-
-// close closes the files once.
-func (o *outputs) close() error {
-	var errs []error
-	for _, f := range o.files {
-		errs = append(errs, f.Close())
-	}
-	o.files = nil
-	return errors.Join(errs...)
+func (c *runCmd) documents(out *outputs, r *run.Report, sel *selection) error {
+	return out.write(
+		document{c.JSON, func(w io.Writer) error { return report.JSON(w, r, version()) }},
+		document{c.JUnit, func(w io.Writer) error { return report.JUnit(w, r, c.repeat(sel)) }})
 }

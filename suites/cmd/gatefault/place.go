@@ -30,8 +30,26 @@ const insideVariable = "GATEFAULT_INSIDE"
 // programVariable names another program for the upstream's container.
 const programVariable = "GATEFAULT_BINARY"
 
+// wish says where the user wants to run, and what is told when that is in containers.
+type wish struct {
+	local     bool
+	require   string // containers, or empty
+	contained string
+}
+
+// check tells what makes no sense.
+func (w wish) check() error {
+	switch {
+	case w.require != "" && w.require != "containers":
+		return fmt.Errorf("--require %s: only containers can be required", w.require)
+	case w.require != "" && w.local:
+		return errors.New("--local and --require containers exclude each other")
+	}
+	return nil
+}
+
 // place decides where to run.
-func (c *runCmd) place(ctx context.Context, a *app, sel *selection) (*place, error) {
+func (a *app) place(ctx context.Context, w wish) (*place, error) {
 	program, err := a.program()
 	if err != nil {
 		return nil, err
@@ -42,12 +60,12 @@ func (c *runCmd) place(ctx context.Context, a *app, sel *selection) (*place, err
 		here.resolvConf = netns.OwnFile(gateway.ResolvConf, gateway.ResolvConfFor(netip.MustParseAddr("127.0.0.1"))) == nil
 		return here, netns.LoopbackUp()
 	}
-	if c.Local {
+	if w.local {
 		return local(program, "Containers are switched off."), nil
 	}
 	engine, err := gateway.Connect(ctx, nil)
 	if errors.Is(err, gateway.ErrNoEngine) {
-		if c.Require != "" {
+		if w.require != "" {
 			return nil, &failure{exitIdle, fmt.Errorf("--require containers: %w", plainEngine(err))}
 		}
 		return local(program, plainEngine(err).Error()+"."), nil
@@ -58,7 +76,16 @@ func (c *runCmd) place(ctx context.Context, a *app, sel *selection) (*place, err
 	if err := errors.Join(engine.Close(), checkStatic(program)); err != nil {
 		return nil, usage(err)
 	}
-	return &place{containers: true, program: program, why: sel.contained()}, nil
+	return &place{containers: true, program: program, why: w.contained}, nil
+}
+
+// noEngine is the reason why there are no containers, unless the user wanted none.
+func (w wish) noEngine(here *place) error {
+	if here.containers || w.local {
+		return nil
+	}
+	reason, _, _ := strings.Cut(here.why, "\n")
+	return &noEngine{strings.TrimSuffix(reason, "."), gateway.ErrNoEngine}
 }
 
 // contained says what runs in containers when they can be had.

@@ -71,7 +71,7 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	if c.List {
 		return a.listCells(sel, nil)
 	}
-	here, err := c.place(ctx, a, sel)
+	here, err := a.place(ctx, c.wish(sel))
 	if err != nil {
 		return err
 	}
@@ -87,6 +87,9 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 	}
 	return c.perform(ctx, a, sel, here)
 }
+
+// wish says where the user wants to run.
+func (c *runCmd) wish(sel *selection) wish { return wish{c.Local, c.Require, sel.contained()} }
 
 // choose applies the filters. Every error is the user's mistake.
 func (c *runCmd) choose() (*selection, error) {
