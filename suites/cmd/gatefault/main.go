@@ -4,10 +4,12 @@ package main
 import (
 	"os"
 
+	"github.com/gatefault/gatefault/suites/sandbox"
 	"github.com/gatefault/gatefault/upstream"
 )
 
 func main() {
 	upstream.ServeChild()
+	sandbox.Serve()
 	os.Exit(Main(os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }

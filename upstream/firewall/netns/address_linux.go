@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AddAddress gives an interface of this process's network namespace a further IPv4 address: prefix is the address with the
+// AddAddress gives an interface of this process's network namespace a further address: prefix is the address with the
 // length of its subnet. remove takes it away again.
 func AddAddress(name string, prefix netip.Prefix) (remove func() error, err error) {
 	iface, err := net.InterfaceByName(name)
@@ -43,7 +43,11 @@ func changeAddress(kind netlink.HeaderType, flags netlink.HeaderFlags, index int
 		return err
 	}
 	// struct ifaddrmsg: family, prefix length, flags, scope, index.
-	head := binary.NativeEndian.AppendUint32([]byte{unix.AF_INET, byte(prefix.Bits()), 0, unix.RT_SCOPE_UNIVERSE}, uint32(index))
+	family := byte(unix.AF_INET)
+	if prefix.Addr().Is6() {
+		family = unix.AF_INET6
+	}
+	head := binary.NativeEndian.AppendUint32([]byte{family, byte(prefix.Bits()), 0, unix.RT_SCOPE_UNIVERSE}, uint32(index))
 	_, err = conn.Execute(netlink.Message{
 		Header: netlink.Header{Type: kind, Flags: netlink.Request | netlink.Acknowledge | flags},
 		Data:   append(head, list...),
