@@ -58,7 +58,7 @@ server {
 				{Path: "/etc/letsencrypt/live/shop.example.org/fullchain.pem", Role: config.Certificate, Names: []string{"shop.example.org"}, Pair: "/etc/letsencrypt/live/shop.example.org/privkey.pem"},
 				{Path: "/etc/letsencrypt/live/shop.example.org/privkey.pem", Role: config.Key, Pair: "/etc/letsencrypt/live/shop.example.org/fullchain.pem"},
 				{Path: "/var/log/nginx/shop/access.log", Role: config.Log}, {Path: "/var/log/nginx/shop/error.log", Role: config.Log},
-				{Path: "/var/cache/nginx/shop", Role: config.Folder}, {Path: "/etc/nginx/ssl/dhparam.pem", Role: config.Data},
+				{Path: "/var/cache/nginx/shop", Role: config.Folder}, {Path: "/etc/nginx/ssl/dhparam.pem", Role: config.DHParam},
 				{Path: "/etc/nginx/.htpasswd", Role: config.Data}, {Path: "/var/run/nginx/nginx.pid", Role: config.PIDFile},
 			},
 			broken: "no_such_directive on;", words: `unknown directive "no_such_directive" in FILE:3`,
@@ -92,7 +92,7 @@ backend app
 			uses: []config.Use{
 				{Path: "/etc/haproxy/certs", Role: config.CertAndKey, Names: []string{"shop.example.org"}},
 				{Path: "/run/haproxy", Role: config.SocketFolder}, {Path: "/var/lib/haproxy", Role: config.Folder},
-				{Path: "/etc/haproxy/errors/503.http", Role: config.Data},
+				{Path: "/etc/haproxy/errors/503.http", Role: config.ErrorMessage, Status: 503},
 			},
 			broken: "no_such_directive on", words: `[FILE:3] : unknown keyword 'no_such_directive' in 'global' section`,
 		},

@@ -2,11 +2,12 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"net/http"
 	"path"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/gatefault/gatefault/suites/config"
 )
@@ -81,11 +82,11 @@ func (o Own) trust() map[string]string {
 
 // data makes up files that are read and that neither the user nor the image has.
 func (f *ownFiles) data() error {
-	for _, use := range f.uses(config.Data) {
+	for _, use := range f.uses(config.Data, config.DHParam, config.Revoked, config.TicketKey, config.ErrorMessage) {
 		if f.has(use.Path) {
 			continue
 		}
-		content, what, err := f.content(use.Path)
+		content, what, err := f.content(use)
 		if err != nil {
 			return err
 		}
@@ -98,25 +99,28 @@ func (f *ownFiles) data() error {
 	return nil
 }
 
-// content chooses what a file may hold by its name.
-func (f *ownFiles) content(at string) (content []byte, what string, err error) {
-	name := strings.ToLower(path.Base(at))
-	switch {
-	case strings.Contains(name, "dh") && (strings.Contains(name, "param") || path.Ext(name) == ".pem"):
+// content chooses what a file may hold by its role.
+func (f *ownFiles) content(use config.Use) (content []byte, what string, err error) {
+	switch use.Role {
+	case config.DHParam:
 		return []byte(ffdhe2048), "the Diffie-Hellman group ffdhe2048 of RFC 7919", nil
-	case path.Ext(name) == ".crl":
+	case config.Revoked:
 		content, err = f.made.revocations()
 		return content, "an empty list of revoked certificates", err
-	case path.Ext(name) == ".http":
-		return []byte(errorAnswer), "a plain answer 503", nil
-	case strings.Contains(name, "ticket"):
+	case config.ErrorMessage:
+		status := cmp.Or(use.Status, http.StatusServiceUnavailable)
+		return errorAnswer(status), fmt.Sprintf("a plain answer %d", status), nil
+	case config.TicketKey:
 		return bytes.Repeat([]byte("gatefault throwaway "), 4), "a throwaway key for session tickets", nil
 	}
 	return nil, "an empty file", nil
 }
 
 // errorAnswer is what a file of HAProxy's errorfile directive may hold.
-const errorAnswer = "HTTP/1.0 503 Service Unavailable\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n<h1>503 Service Unavailable</h1>\n"
+func errorAnswer(status int) []byte {
+	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	return fmt.Appendf(nil, "HTTP/1.0 %s\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n<h1>%s</h1>\n", text, text)
+}
 
 // ffdhe2048 is a Diffie-Hellman group that everybody may use (RFC 7919, appendix A.1).
 const ffdhe2048 = `-----BEGIN DH PARAMETERS-----
