@@ -45,6 +45,9 @@ type Options struct {
 	LocalAddr netip.AddrPort
 	// TLS, if set, is spoken over the connection.
 	TLS *TLSOptions
+	// Dial, if set, makes the connection, over TCP; LocalAddr is not used then.
+	// It is for gateways that only others can reach.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // Do sends one request over a connection of its own, which it closes.
@@ -83,11 +86,7 @@ func Dial(ctx context.Context, addr string, opts Options) (*Conn, error) {
 func dial(ctx context.Context, addr string, opts Options, start time.Time) (*Conn, error) {
 	opts.Patience = cmp.Or(opts.Patience, DefaultPatience)
 	opts.MaxBytes = cmp.Or(opts.MaxBytes, DefaultMaxBytes)
-	d := net.Dialer{Deadline: start.Add(opts.Patience), KeepAlive: -1}
-	if opts.LocalAddr.IsValid() {
-		d.LocalAddr = net.TCPAddrFromAddrPort(opts.LocalAddr)
-	}
-	conn, err := d.DialContext(ctx, "tcp", addr)
+	conn, err := opts.connect(ctx, addr, start.Add(opts.Patience))
 	if err != nil {
 		return nil, fmt.Errorf("probe: %w", err)
 	}
@@ -99,6 +98,19 @@ func dial(ctx context.Context, addr string, opts Options, start time.Time) (*Con
 	c.src = &recorder{from: c.conn}
 	c.in = bufio.NewReaderSize(c.src, bufferSize)
 	return c, nil
+}
+
+func (o Options) connect(ctx context.Context, addr string, until time.Time) (net.Conn, error) {
+	if o.Dial != nil {
+		ctx, cancel := context.WithDeadline(ctx, until)
+		defer cancel()
+		return o.Dial(ctx, "tcp", addr)
+	}
+	d := net.Dialer{Deadline: until, KeepAlive: -1}
+	if o.LocalAddr.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(o.LocalAddr)
+	}
+	return d.DialContext(ctx, "tcp", addr)
 }
 
 // Close closes the connection.

@@ -337,3 +337,21 @@ func TestLocalAddr(t *testing.T) {
 		t.Errorf("%+v from %v", ex.Outcome(), ex.Local)
 	}
 }
+
+func TestDialOfAnother(t *testing.T) {
+	addr := server(t, answer(good))
+	ex := Do(t.Context(), "no.such.host:80", Request{}, Options{Dial: func(ctx context.Context, network, to string) (net.Conn, error) {
+		if _, ok := ctx.Deadline(); !ok || network != "tcp" || to != "no.such.host:80" {
+			t.Errorf("dialed %s %s, with a deadline: %v", network, to, ok)
+		}
+		return new(net.Dialer).DialContext(ctx, network, addr)
+	}})
+	if ex.Outcome() != (Outcome{Complete, 200}) || ex.Remote.String() != addr {
+		t.Errorf("%+v from %s", ex.Outcome(), ex.Remote)
+	}
+	refused := errors.New("refused")
+	ex = Do(t.Context(), addr, Request{}, Options{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, refused }})
+	if ex.End != EndDialError || !errors.Is(ex.Err, refused) {
+		t.Errorf("%s, %v", ex.End, ex.Err)
+	}
+}
