@@ -84,6 +84,9 @@ func (f *Files) Has(at string) bool {
 	return f.byPath[at] != "" || f.dirs[at] != ""
 }
 
+// isFile tells whether the user brought a file, and not a folder.
+func (f *Files) isFile(at string) bool { return f.byPath[path.Clean(at)] != "" }
+
 // User is the path on this machine of a file or folder that the gateway sees at a path.
 func (f *Files) User(at string) (file string, ok bool) {
 	at = path.Clean(at)

@@ -19,6 +19,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // homes are where the configurations of testdata lie in the gateway's eyes.
 var homes = map[string]Source{
 	"haproxy": {Home: "/etc/haproxy", Main: "haproxy.cfg"},
+	"nginx":   {Home: "/etc/nginx", Main: "nginx.conf"},
 }
 
 // TestGolden reads each folder of testdata/PRODUCT and compares what was found out with the file beside it.

@@ -16,6 +16,7 @@ type reader func(*Files, Source) (*Config, error)
 // readers are the products that can be read.
 var readers = map[string]reader{
 	"haproxy": readHAProxy,
+	"nginx":   readNginx,
 }
 
 // Products lists the products whose configuration can be read.

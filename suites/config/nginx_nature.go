@@ -1,0 +1,76 @@
+package config
+
+import "strings"
+
+// route says what is known of a request's way once it has come to its end.
+func (w *nginxWalk) route(r nginxRequest, pass directive, group int) Route {
+	family := strings.TrimSuffix(pass.name, "_pass")
+	route := Route{
+		Entry: r.entry, Host: r.host, Path: r.target(), Headers: r.fields(), Group: group, At: pass.at,
+		Cache:     w.scope.text(family+"_cache", "off") != "off",
+		RateLimit: len(w.scope.all("limit_req"))+len(w.scope.all("limit_conn")) > 0,
+		Needs:     w.needs(),
+	}
+	if r.method != "GET" {
+		route.Method = r.method
+	}
+	for _, d := range w.scope.all("proxy_set_header") {
+		route.WebSocket = route.WebSocket || strings.EqualFold(d.arg(0), "upgrade") && d.arg(1) != ""
+	}
+	return route
+}
+
+// needs is what clients have to bring that cannot be known here.
+func (w *nginxWalk) needs() string {
+	switch {
+	case w.server.scope.on("ssl_verify_client"):
+		return "a client certificate (ssl_verify_client)"
+	case w.scope.text("auth_basic", "off") != "off":
+		return "a password (auth_basic)"
+	case w.scope.text("auth_jwt", "off") != "off":
+		return "a token (auth_jwt)"
+	case nginxDenies(w.scope):
+		return "an address that is allowed (allow, deny)"
+	}
+	return ""
+}
+
+// nginxDenies says that some clients are refused by their address. Allow and deny are one list, and the first that fits counts.
+func nginxDenies(scope *nginxScope) bool {
+	for ; scope != nil; scope = scope.outer {
+		listed := false
+		for _, d := range scope.list {
+			if d.name != "allow" && d.name != "deny" {
+				continue
+			}
+			if d.arg(0) == "all" {
+				return d.name == "deny"
+			}
+			listed = true
+		}
+		if listed {
+			return false
+		}
+	}
+	return false
+}
+
+// rank says how good a way is to try first: less is better. What clients would have to bring weighs most, then how far the
+// request is from a plain GET of a path on the first entry for everyone.
+func (w *nginxWalk) rank(r nginxRequest, needs string) int {
+	entry := w.h.entries[r.entry]
+	rank := 0
+	for _, c := range []struct {
+		so     bool
+		weight int
+	}{
+		{needs != "", 1000}, {entry.apart(), 500}, {entry.ProxyProtocol, 200}, {len(r.headers) > 0, 100}, {r.method != "GET", 50}, {r.query != "", 30},
+		{w.scope.text("auth_request", "off") != "off", 20}, {entry.TLS, 10}, {!entry.everywhere(), 8}, {len(w.wanted) > 0, 4},
+		{w.jumps > 0, 2}, {w.first != nil && w.first.match != "/", 1},
+	} {
+		if c.so {
+			rank += c.weight
+		}
+	}
+	return rank
+}
