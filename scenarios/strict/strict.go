@@ -111,7 +111,7 @@ func (r reader) at(e *yaml.LoadError, text string) error {
 }
 
 var (
-	unknownField = regexp.MustCompile(`^field (\S+) not found in type`)
+	unknownField = regexp.MustCompile(`^field (.+) not found in type`)
 	wrongType    = regexp.MustCompile("^cannot construct !!(\\w+)(?: `(.*)`)? into (\\S+)")
 )
 

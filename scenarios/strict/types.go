@@ -30,14 +30,20 @@ var (
 	ownForm = reflect.TypeFor[yaml.Unmarshaler]()
 )
 
+// reads tells whether a type reads itself, in a form of its own.
+func reads(t reflect.Type) bool {
+	p := reflect.PointerTo(t)
+	return p.Implements(textual) || p.Implements(ownForm)
+}
+
 // add goes into all that a type is made of, but for what reads itself.
 func (ts types) add(t reflect.Type) {
 	if _, known := ts.named[t.String()]; known {
 		return
 	}
 	ts.named[t.String()] = t
-	switch p := reflect.PointerTo(t); {
-	case p.Implements(textual) || p.Implements(ownForm):
+	switch {
+	case reads(t):
 	case t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map:
 		ts.add(t.Elem())
 	case t.Kind() == reflect.Struct:
@@ -88,7 +94,7 @@ func (r reader) wanted(name string) string {
 		return "a duration such as 500ms or 8s"
 	case strings.HasPrefix(name, "[]"):
 		return "a list"
-	case strings.HasPrefix(name, "map["), t != nil && (t.Kind() == reflect.Struct || t.Kind() == reflect.Map):
+	case strings.HasPrefix(name, "map["), t != nil && !reads(t) && (t.Kind() == reflect.Struct || t.Kind() == reflect.Map):
 		return "keys with values"
 	case name == "bool":
 		return "true or false"

@@ -1,0 +1,173 @@
+package check
+
+import (
+	_ "embed"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/scenarios/strict"
+)
+
+//go:embed scenarios.yaml
+var rulesFile []byte
+
+// rules is the content of scenarios.yaml, which explains itself.
+type rules struct {
+	Rules []rule  `yaml:"rules"`
+	Waits []wait  `yaml:"waits"`
+	Needs []need  `yaml:"needs"`
+	Adapt []adapt `yaml:"adapt"`
+	Also  []also  `yaml:"also"`
+}
+
+// rule is what scenarios ask of a route.
+type rule struct {
+	Scenarios []string `yaml:"scenarios"`
+	Except    []string `yaml:"except"`
+	Profiles  []string `yaml:"profiles"`
+	Traffic   bool     `yaml:"traffic"`
+	Exclusive bool     `yaml:"exclusive"`
+
+	Never     string   `yaml:"never"`
+	Protocols []string `yaml:"protocols"`
+	Network   *bool    `yaml:"network"`
+	Sockets   *bool    `yaml:"sockets"`
+	Pool      *bool    `yaml:"pool"`
+	WebSocket *bool    `yaml:"websocket"`
+	Verify    *bool    `yaml:"verify"`
+	Why       string   `yaml:"why"`
+}
+
+// phase is the part of a request that a timeout limits.
+type phase string
+
+// Phases, and what the client waits.
+const (
+	connecting phase = "connect"
+	reading    phase = "read"
+	patience   phase = "patience"
+)
+
+type wait struct {
+	Scenario string `yaml:"scenario"`
+	For      phase  `yaml:"for"`
+}
+
+type need struct {
+	Scenario string        `yaml:"scenario"`
+	Connect  time.Duration `yaml:"connect"`
+	Read     time.Duration `yaml:"read"`
+	Why      string        `yaml:"why"`
+}
+
+type adapt struct {
+	Scenario string        `yaml:"scenario"`
+	Param    string        `yaml:"param"`
+	Of       phase         `yaml:"of"`
+	Times    float64       `yaml:"times"`
+	Plus     time.Duration `yaml:"plus"`
+	Least    time.Duration `yaml:"least"`
+	Most     time.Duration `yaml:"most"`
+}
+
+type also struct {
+	Scenarios []string          `yaml:"scenarios"`
+	Made      bool              `yaml:"made"`
+	Outcome   scenarios.Outcome `yaml:"outcome"`
+	Why       string            `yaml:"why"`
+	Cite      string            `yaml:"cite"`
+}
+
+var dataWords = strict.Words{Empty: "the file is empty", Many: "the file holds more than one document"}
+
+// loadRules reads scenarios.yaml once.
+var loadRules = sync.OnceValues(func() (*rules, error) { return decodeRules(rulesFile) })
+
+func decodeRules(data []byte) (*rules, error) {
+	r := &rules{}
+	doc, err := strict.Load("suites/check/scenarios.yaml", data, r, dataWords)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for i, rule := range r.Rules {
+		if (rule.conditional()) != (rule.Why != "") || rule.Never != "" && rule.conditional() {
+			errs = append(errs, doc.Errorf(fmt.Sprintf("rules.%d", i), "a rule has either never, or conditions and why, or none of them"))
+		}
+	}
+	for i, w := range r.Waits {
+		if w.For != connecting && w.For != reading {
+			errs = append(errs, doc.Errorf(fmt.Sprintf("waits.%d.for", i), "for is %q; it must be connect or read", w.For))
+		}
+	}
+	for i, a := range r.Adapt {
+		if !slices.Contains([]phase{connecting, reading, patience}, a.Of) || a.Times <= 0 {
+			errs = append(errs, doc.Errorf(fmt.Sprintf("adapt.%d", i), "of must be connect, read or patience, and times more than 0"))
+		}
+	}
+	for i, a := range r.Also {
+		if a.Made != a.Outcome.IsZero() || a.Why == "" || a.Cite == "" {
+			errs = append(errs, doc.Errorf(fmt.Sprintf("also.%d", i), "write made or outcome, and why and cite"))
+		}
+	}
+	return r, errors.Join(errs...)
+}
+
+func (r rule) conditional() bool {
+	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil
+}
+
+// about tells whether the rule speaks of a scenario.
+func (r rule) about(s *scenarios.Scenario) bool {
+	return (r.Scenarios == nil || fits(r.Scenarios, s.ID)) && !fits(r.Except, s.ID) &&
+		(r.Profiles == nil || slices.Contains(r.Profiles, s.Profile)) &&
+		(!r.Traffic || s.Traffic != nil) && (!r.Exclusive || s.Exclusive)
+}
+
+func fits(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		ok, _ := path.Match(p, name)
+		return ok
+	})
+}
+
+// traits are what rules ask of a route.
+type traits struct {
+	protocol                                  string
+	network, sockets, pool, websocket, verify bool
+	only                                      string // the profile whose scenarios run, if no others do
+}
+
+func (r rule) met(t traits) bool {
+	is := func(want *bool, has bool) bool { return want == nil || *want == has }
+	return (r.Protocols == nil || slices.Contains(r.Protocols, t.protocol)) && is(r.Network, t.network) && is(r.Sockets, t.sockets) &&
+		is(r.Pool, t.pool) && is(r.WebSocket, t.websocket) && is(r.Verify, t.verify)
+}
+
+// leftOut gives the reason why a scenario does not run on a route; empty: it does.
+func (r *rules) leftOut(s *scenarios.Scenario, t traits) string {
+	known := false
+	for _, rule := range r.Rules {
+		switch {
+		case !rule.about(s):
+			continue
+		case rule.Never != "":
+			return rule.Never
+		case !rule.met(t):
+			return rule.Why
+		}
+		known = true
+	}
+	switch {
+	case !known:
+		return fmt.Sprintf("nothing tells what its profile %s asks of a route", s.Profile)
+	case t.only != "" && s.Profile != t.only:
+		return "another route to the same servers runs it"
+	}
+	return ""
+}
