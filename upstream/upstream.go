@@ -54,6 +54,9 @@ type Options struct {
 	// NameServer is the IP:port of a name server for the zone [Zone], in which every endpoint has a name; empty: none. When
 	// it cannot be had, [Upstream.Abilities] tells why.
 	NameServer string
+	// Authority is the certificate and key, in PEM, of the authority that signs what endpoints present; see
+	// [pki.Authority.Secret]. Default: one of its own, made when first needed.
+	Authority []byte
 	// Executable is started again to serve process endpoints; default: this program, which must call [ServeChild]
 	// before anything else.
 	Executable string
@@ -98,6 +101,13 @@ func New(o Options) (*Upstream, error) {
 	u.boot = randomHex(4)
 	u.journal = newJournal(o.JournalSize, u.start)
 	u.ca = sync.OnceValues(func() (*pki.Authority, error) { return pki.New(time.Now()) })
+	if len(o.Authority) > 0 {
+		authority, err := pki.Load(o.Authority, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		u.ca = func() (*pki.Authority, error) { return authority, nil }
+	}
 	u.openFirewall()
 	u.shaping = sync.OnceValue(u.canShape)
 	u.openNameServer()

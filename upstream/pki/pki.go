@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -78,15 +79,42 @@ const (
 
 // New makes an authority, valid for ten years around now.
 func New(now time.Time) (*Authority, error) {
-	a := &Authority{now: now, leaves: map[leafID]*tls.Certificate{}}
-	for name, at := range map[string]**issuer{"gatefault CA": &a.root, "an unknown CA": &a.unknown} {
-		made, err := newIssuer(name, now)
-		if err != nil {
-			return nil, fmt.Errorf("make %s: %w", name, err)
-		}
-		*at = made
+	root, err := newIssuer("gatefault CA", now)
+	if err != nil {
+		return nil, fmt.Errorf("make an authority: %w", err)
 	}
-	return a, nil
+	return of(root, now)
+}
+
+// of makes an authority of its issuer, and another one that nobody knows.
+func of(root *issuer, now time.Time) (*Authority, error) {
+	unknown, err := newIssuer("an unknown CA", now)
+	if err != nil {
+		return nil, fmt.Errorf("make an unknown authority: %w", err)
+	}
+	return &Authority{root: root, unknown: unknown, now: now, leaves: map[leafID]*tls.Certificate{}}, nil
+}
+
+// Load makes the authority again whose [Authority.Secret] was given.
+func Load(secret []byte, now time.Time) (*Authority, error) {
+	pair, err := tls.X509KeyPair(secret, secret)
+	if err != nil {
+		return nil, fmt.Errorf("read an authority: %w", err)
+	}
+	key, ok := pair.PrivateKey.(*ecdsa.PrivateKey)
+	if !ok || !pair.Leaf.IsCA {
+		return nil, errors.New("read an authority: the certificate is none of an authority with an ECDSA key")
+	}
+	return of(&issuer{pair.Leaf, key}, now)
+}
+
+// Secret is the authority's certificate and its key, in PEM: who has it can sign what trusts the authority.
+func (a *Authority) Secret() ([]byte, error) {
+	key, err := x509.MarshalPKCS8PrivateKey(a.root.key)
+	if err != nil {
+		return nil, fmt.Errorf("write an authority: %w", err)
+	}
+	return append(a.PEM(), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...), nil
 }
 
 func newIssuer(name string, now time.Time) (*issuer, error) {

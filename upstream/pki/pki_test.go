@@ -1,7 +1,9 @@
 package pki_test
 
 import (
+	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -140,4 +142,54 @@ func invalid(why x509.InvalidReason) func(error) bool {
 		e, ok := errors.AsType[x509.CertificateInvalidError](err)
 		return ok && e.Reason == why
 	}
+}
+
+// Upstreams that stand behind one gateway are verified with one authority.
+func TestAuthorityIsMadeAgainOfItsSecret(t *testing.T) {
+	a := authority(t)
+	secret, err := a.Secret()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := pki.Load(secret, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := again.Certificate(pki.Good, addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(mustParse(t, a.PEM()))
+	if _, err := leaf.Leaf.Verify(x509.VerifyOptions{DNSName: pki.ServerName, Roots: roots}); err != nil {
+		t.Error(err)
+	}
+	if err := verify(t, again, pki.UnknownCA, pki.ServerName); !isA[x509.UnknownAuthorityError](err) {
+		t.Errorf("the unknown authority is known: %v", err)
+	}
+	for _, bad := range [][]byte{nil, a.PEM(), []byte("no PEM"), leafPEM(t, leaf)} {
+		if _, err := pki.Load(bad, time.Now()); err == nil {
+			t.Errorf("%q is taken for an authority", bad)
+		}
+	}
+}
+
+func mustParse(t *testing.T, text []byte) *x509.Certificate {
+	t.Helper()
+	block, _ := pem.Decode(text)
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert
+}
+
+func leafPEM(t *testing.T, leaf *tls.Certificate) []byte {
+	t.Helper()
+	key, err := x509.MarshalPKCS8PrivateKey(leaf.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Certificate[0]}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
 }

@@ -26,6 +26,7 @@ type upstreamCmd struct {
 	Sockets  string   `placeholder:"FOLDER" help:"Folder in which each endpoint listens on a unix socket as well, ID.sock."`
 	InBand   bool     `help:"Let a request choose its own fault: with the header field 'Gatefault: head.slow;delay=2s' or the query ?gatefault=head.slow;delay=2s."`
 	OwnNetns bool     `from:"GATEFAULT_OWN_NETNS" help:"This process has a network namespace to itself, so firewall rules may be set in it."`
+	CA       string   `name:"ca" placeholder:"PEM" from:"GATEFAULT_CA" help:"With --protocol tls: certificate and key, in PEM, of the authority that signs the certificates. Default: a new one."`
 	DNS      string   `name:"dns" placeholder:"ADDR" from:"GATEFAULT_DNS" help:"Where a name server listens, over UDP and TCP, in whose zone gatefault.test every endpoint has a name, such as 127.0.0.1:9553. Default: none."`
 	Journal  int      `placeholder:"N" default:"65536" help:"How many events the journal keeps. Default: ${default}."`
 	planFlags
@@ -48,9 +49,9 @@ func (c *upstreamCmd) Run(ctx context.Context, a *app) error {
 	if c.Journal < 1 || c.Journal > maxJournal {
 		return usagef("--journal %d is out of bounds, it goes from 1 to %d", c.Journal, maxJournal)
 	}
-	up, err := upstream.New(upstream.Options{JournalSize: c.Journal, OwnNamespace: c.OwnNetns, NameServer: c.DNS})
+	up, err := upstream.New(upstream.Options{JournalSize: c.Journal, OwnNamespace: c.OwnNetns, NameServer: c.DNS, Authority: []byte(c.CA)})
 	if err != nil {
-		return err
+		return usagef("--ca: %w", err)
 	}
 	return errors.Join(c.serve(ctx, a, up, configs, plan), up.Close())
 }
