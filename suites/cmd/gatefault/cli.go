@@ -15,6 +15,7 @@ import (
 const (
 	exitOK          = 0
 	exitDrifted     = 1   // cells drifted
+	exitChanged     = 1   // two reports differ
 	exitUsage       = 2   // the user's mistake
 	exitHarness     = 3   // gatefault or the machine failed, or a fault was not injected
 	exitIdle        = 4   // a requested gateway ran no cell, or no cell at all got a verdict
@@ -31,6 +32,7 @@ injected; 4 a requested gateway ran no cell, or not one cell got a verdict; 130 
 // grammar is the command line.
 type grammar struct {
 	Run       runCmd       `cmd:"" help:"Run scenarios on gateways and judge what comes out."`
+	Diff      diffCmd      `cmd:"" help:"Tell what changed between two reports."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
 	Upstream  upstreamCmd  `cmd:"" help:"Run a chaos upstream that is steered with inject, clear and journal."`
