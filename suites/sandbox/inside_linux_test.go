@@ -95,6 +95,8 @@ func listen(what, addr string) int {
 		switch what {
 		case "echo":
 			_, _ = io.Copy(c, c)
+		case "peer":
+			_, _ = io.WriteString(c, c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr().Unmap().String())
 		default:
 			_, _ = c.Read(make([]byte, 1))
 			if what == "reset" {

@@ -26,7 +26,7 @@ type request struct {
 	Dial    *dialing   `json:"dial,omitempty"`
 	Start   *Command   `json:"start,omitempty"`
 	Signal  *signal    `json:"signal,omitempty"`
-	Address netip.Addr `json:"address,omitzero"`
+	Address *address   `json:"address,omitempty"`
 }
 
 // beginning is what a sandbox is made of, besides the archive on the standard input.
@@ -34,6 +34,13 @@ type beginning struct {
 	Root      string       `json:"root"`
 	Show      []string     `json:"show,omitempty"`
 	Addresses []netip.Addr `json:"addresses,omitempty"`
+	Far       bool         `json:"far,omitempty"`
+}
+
+// address is one more of the near network's loopback interface, or of the far network.
+type address struct {
+	Addr netip.Addr `json:"addr"`
+	Far  bool       `json:"far,omitempty"`
 }
 
 // dialing asks for a connection. Its answer carries the descriptor.

@@ -57,7 +57,7 @@ func Open(ctx context.Context, spec Spec) (*Sandbox, error) {
 	go s.listen()
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	r, err := s.ask(ctx, request{Begin: &beginning{spec.Root, spec.Show, spec.Addresses}}, -1)
+	r, err := s.ask(ctx, request{Begin: &beginning{spec.Root, spec.Show, spec.Addresses, spec.Far}}, -1)
 	if err == nil && r.Error != nil {
 		err = forbidden(r.Error)
 	}
@@ -219,10 +219,15 @@ func (s *Sandbox) do(ctx context.Context, req request) error {
 
 // AddAddress gives the loopback interface a further address.
 func (s *Sandbox) AddAddress(ctx context.Context, addr netip.Addr) error {
-	return s.do(ctx, request{Address: addr})
+	return s.do(ctx, request{Address: &address{addr, false}})
 }
 
-// Dial makes a connection inside the sandbox. It is an ordinary one of the kernel's: what its other end sends, a FIN or a
+// AddFarAddress gives the far network a further address, which is reached from the near one.
+func (s *Sandbox) AddFarAddress(ctx context.Context, addr netip.Addr) error {
+	return s.do(ctx, request{Address: &address{addr, true}})
+}
+
+// Dial makes a connection inside the sandbox, in the near network. It is an ordinary one of the kernel's: what its other end sends, a FIN or a
 // RST too, arrives as sent.
 func (s *Sandbox) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	return s.DialFrom(ctx, network, addr, netip.AddrPort{})

@@ -31,6 +31,9 @@ func Open(context.Context, Spec) (*Sandbox, error) { return nil, forbidden() }
 // AddAddress fails with [ErrForbidden].
 func (*Sandbox) AddAddress(context.Context, netip.Addr) error { return forbidden() }
 
+// AddFarAddress fails with [ErrForbidden].
+func (*Sandbox) AddFarAddress(context.Context, netip.Addr) error { return forbidden() }
+
 // Dial fails with [ErrForbidden].
 func (*Sandbox) Dial(context.Context, string, string) (net.Conn, error) { return nil, forbidden() }
 

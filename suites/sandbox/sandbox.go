@@ -26,6 +26,27 @@ type Spec struct {
 	Show []string
 	// Addresses are the loopback interface's besides 127.0.0.0/8 and ::1.
 	Addresses []netip.Addr
+	// Far gives the sandbox a second network as well, that of another machine in the eyes of the first: programs there have
+	// ports of their own. The two reach each other at [NearAddr] and [FarAddr].
+	Far bool
+}
+
+// Addresses of the two ends of the cable between a sandbox's networks. They are for measuring networks (RFC 2544, appendix
+// C.2.2, and RFC 5180, section 8), so no configuration is likely to name them.
+var (
+	NearAddr = netip.MustParseAddr("198.18.0.1")
+	FarAddr  = netip.MustParseAddr("198.18.0.2")
+	nearIPv6 = netip.MustParseAddr("2001:2::1")
+	farIPv6  = netip.MustParseAddr("2001:2::2")
+)
+
+// SpareFar is the i-th further address, from 0, that programs in the far network may have; see [Sandbox.AddFarAddress].
+func SpareFar(i int) netip.Addr {
+	a := FarAddr
+	for range i + 1 {
+		a = a.Next()
+	}
+	return a
 }
 
 // Command is a program to start in a sandbox.
@@ -36,6 +57,8 @@ type Command struct {
 	Dir  string   `json:"dir,omitempty"`  // default: /
 	// Bound has the permissions of files bind the program though it runs as root.
 	Bound bool `json:"bound,omitempty"`
+	// Far starts it in the far network.
+	Far bool `json:"far,omitempty"`
 }
 
 // Exit is how a program ended.

@@ -58,16 +58,30 @@ func open(t *testing.T, spec sandbox.Spec) *sandbox.Sandbox {
 // start starts the test binary in the sandbox and gives its output to read.
 func start(t *testing.T, s *sandbox.Sandbox, what string, args ...string) (*sandbox.Program, *os.File) {
 	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
+	return startAs(t, s, what, sandbox.Command{Args: args})
+}
+
+// run is start for a program that nobody waits for.
+func run(t *testing.T, s *sandbox.Sandbox, what string, c sandbox.Command, args ...string) *os.File {
+	t.Helper()
+	c.Args = args
+	_, out := startAs(t, s, what, c)
+	return out
+}
+
+func startAs(t *testing.T, s *sandbox.Sandbox, what string, c sandbox.Command) (*sandbox.Program, *os.File) {
+	t.Helper()
+	var err error
+	if c.Path, err = os.Executable(); err != nil {
 		t.Fatal(err)
 	}
+	c.Env = []string{insideVariable + "=" + what}
 	out, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { out.Close() })
-	p, err := s.Start(t.Context(), sandbox.Command{Path: exe, Args: args, Env: []string{insideVariable + "=" + what}}, in)
+	p, err := s.Start(t.Context(), c, in)
 	in.Close()
 	if err != nil {
 		t.Fatal(err)
@@ -218,6 +232,47 @@ func TestNetworkOfItsOwn(t *testing.T) {
 			t.Errorf("this machine has %s", a)
 		}
 	}
+}
+
+// Programs in the two networks may have the same port, as two machines do.
+func TestFarNetwork(t *testing.T) {
+	s := open(t, sandbox.Spec{Far: true})
+	elsewhere := []netip.Addr{netip.MustParseAddr("10.20.30.40"), netip.MustParseAddr("2001:db8::7"), sandbox.SpareFar(0), sandbox.SpareFar(1)}
+	for _, addr := range elsewhere {
+		if err := s.AddFarAddress(t.Context(), addr); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, c := range map[string]sandbox.Command{"echo": {}, "peer": {Far: true}} {
+		out := run(t, s, what, c, ":80")
+		if _, err := out.Read(make([]byte, 1)); err != nil { // it listens
+			t.Fatal(err)
+		}
+	}
+	for _, addr := range append(elsewhere, sandbox.FarAddr) {
+		c, err := s.Dial(t.Context(), "tcp", netip.AddrPortFrom(addr, 80).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		near := sandbox.NearAddr
+		if addr.Is6() {
+			near = netip.MustParseAddr("2001:2::1")
+		}
+		if got, err := io.ReadAll(c); err != nil || string(got) != near.String() {
+			t.Errorf("%s answered %s, %v", addr, got, err)
+		}
+		_ = c.Close()
+	}
+	c, err := s.Dial(t.Context(), "tcp", "127.0.0.1:80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(c, "near")
+	_ = c.(*net.TCPConn).CloseWrite()
+	if got, err := io.ReadAll(c); err != nil || string(got) != "near" {
+		t.Errorf("%q, %v", got, err)
+	}
+	_ = c.Close()
 }
 
 func TestDialTellsWhatWentWrong(t *testing.T) {

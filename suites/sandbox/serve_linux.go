@@ -35,6 +35,7 @@ func Serve() {
 // server is the first process of a sandbox.
 type server struct {
 	talk *talk
+	far  *netns.Far // nil: there is none
 	mu   sync.Mutex // guards programs
 	// programs are the process groups that run, by the request that started them.
 	programs map[int]int
@@ -55,7 +56,7 @@ func serve(f *os.File) error {
 			return nil // the parent has closed, or is gone
 		}
 		if r.Begin != nil { // before all others
-			s.answer(r, begin(*r.Begin), nil)
+			s.answer(r, s.begin(*r.Begin), nil)
 			continue
 		}
 		go s.obey(r, f)
@@ -72,8 +73,8 @@ func (s *server) obey(r request, f *os.File) {
 		s.run(r, f)
 	case r.Signal != nil:
 		s.answer(r, s.signal(*r.Signal), nil)
-	case r.Address.IsValid():
-		s.answer(r, addAddress(r.Address), nil)
+	case r.Address != nil:
+		s.answer(r, s.addAddress(*r.Address), nil)
 	}
 }
 
@@ -113,7 +114,7 @@ func (d *dialing) dial() (net.Conn, error) {
 }
 
 // begin makes the sandbox.
-func begin(b beginning) error {
+func (s *server) begin(b beginning) error {
 	syscall.Umask(0)
 	if err := enter(b.Root, os.Stdin, b.Show); err != nil {
 		return err
@@ -122,15 +123,63 @@ func begin(b beginning) error {
 		return err
 	}
 	for _, addr := range b.Addresses {
-		if err := addAddress(addr); err != nil {
+		if err := s.addAddress(address{Addr: addr}); err != nil {
 			return err
 		}
 	}
+	if !b.Far {
+		return nil
+	}
+	return s.openFar()
+}
+
+// Names of the ends of the cable.
+const (
+	nearEnd = "near"
+	farEnd  = "far"
+)
+
+func (s *server) openFar() (err error) {
+	if s.far, err = netns.OpenFar(nearEnd, farEnd); err != nil {
+		return err
+	}
+	if err := s.join(NearAddr, FarAddr); err != nil {
+		return err
+	}
+	_ = s.join(nearIPv6, farIPv6) // where the system has no IPv6, those who need it are told when they add an address
 	return nil
 }
 
-func addAddress(addr netip.Addr) error {
-	_, err := netns.AddAddress("lo", netip.PrefixFrom(addr, addr.BitLen()))
+// join gives both ends of the cable an address by which they reach each other.
+func (s *server) join(near, far netip.Addr) error {
+	if err := addTo(nearEnd, near); err != nil {
+		return err
+	}
+	if err := s.addAddress(address{far, true}); err != nil {
+		return err
+	}
+	return s.far.Do(func() error { return netns.AddRoute(farEnd, alone(near)) })
+}
+
+// alone is an address as a subnet of its own.
+func alone(addr netip.Addr) netip.Prefix { return netip.PrefixFrom(addr, addr.BitLen()) }
+
+func (s *server) addAddress(a address) error {
+	switch {
+	case !a.Far:
+		return addTo("lo", a.Addr)
+	case s.far == nil:
+		return errors.New("the sandbox has no far network")
+	}
+	if err := s.far.Do(func() error { return addTo(farEnd, a.Addr) }); err != nil {
+		return err
+	}
+	return netns.AddRoute(nearEnd, alone(a.Addr))
+}
+
+// addTo gives an interface an address, which it may have already.
+func addTo(name string, addr netip.Addr) error {
+	_, err := netns.AddAddress(name, alone(addr))
 	if errors.Is(err, unix.EEXIST) {
 		return nil
 	}
@@ -165,27 +214,34 @@ func (s *server) start(r request, out *os.File) (*exec.Cmd, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	begin := cmd.Start
-	if r.Start.Bound {
-		begin = func() error { return bound(cmd.Start) }
-	}
-	if err := begin(); err != nil {
+	if err := s.inPlace(*r.Start, cmd.Start); err != nil {
 		return nil, err
 	}
 	s.programs[r.N] = cmd.Process.Pid
 	return cmd, nil
 }
 
-// bound runs start on a thread of its own whose children the permissions of files bind.
-func bound(start func() error) error {
+// inPlace calls start on a thread of its own, from which what it starts takes over its network and its rights.
+func (s *server) inPlace(c Command, start func() error) error {
+	begin := start
+	if c.Bound {
+		begin = func() error {
+			if err := process.BindChildren(); err != nil {
+				return err
+			}
+			return start()
+		}
+	}
+	switch {
+	case c.Far && s.far == nil:
+		return errors.New("the sandbox has no far network")
+	case c.Far:
+		return s.far.Do(begin)
+	}
 	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // for ever: the thread ends with the goroutine
-		err := process.BindChildren()
-		if err == nil {
-			err = start()
-		}
-		done <- err
+		done <- begin()
 	}()
 	return <-done
 }

@@ -28,26 +28,75 @@ func AddAddress(name string, prefix netip.Prefix) (remove func() error, err erro
 	}, nil
 }
 
-// changeAddress sends one request of rtnetlink(7) and awaits the kernel's word on it.
+// AddRoute makes addresses reachable directly through an interface of this process's network namespace, as if they were of its
+// own subnet. A route that is there already is replaced.
+func AddRoute(name string, to netip.Prefix) error {
+	iface, err := net.InterfaceByName(name)
+	if err != nil {
+		return fmt.Errorf("find interface %s: %w", name, err)
+	}
+	attributes := netlink.NewAttributeEncoder()
+	attributes.Bytes(unix.RTA_DST, to.Addr().AsSlice())
+	attributes.Uint32(unix.RTA_OIF, uint32(iface.Index))
+	// struct rtmsg: family, lengths of destination and source, TOS, table, protocol, scope, type, flags.
+	head := []byte{family(to.Addr()), byte(to.Bits()), 0, 0, unix.RT_TABLE_MAIN, unix.RTPROT_STATIC, unix.RT_SCOPE_LINK, unix.RTN_UNICAST, 0, 0, 0, 0}
+	if err := request(unix.RTM_NEWROUTE, netlink.Create|netlink.Replace, head, attributes); err != nil {
+		return fmt.Errorf("add a route to %s through %s: %w", to, name, err)
+	}
+	return nil
+}
+
+// InterfaceOf finds the interface of this process's network namespace that has an address.
+func InterfaceOf(addr netip.Addr) (name string, err error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return "", fmt.Errorf("list interfaces: %w", err)
+	}
+	for _, iface := range all {
+		addrs, err := iface.Addrs()
+		if err != nil {
+			return "", fmt.Errorf("list the addresses of %s: %w", iface.Name, err)
+		}
+		for _, a := range addrs {
+			if prefix, err := netip.ParsePrefix(a.String()); err == nil && prefix.Addr() == addr {
+				return iface.Name, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("no interface has the address %s", addr)
+}
+
+// changeAddress adds an address to an interface or takes it away.
 func changeAddress(kind netlink.HeaderType, flags netlink.HeaderFlags, index int, prefix netip.Prefix) error {
+	attributes := netlink.NewAttributeEncoder()
+	attributes.Bytes(unix.IFA_LOCAL, prefix.Addr().AsSlice())
+	attributes.Bytes(unix.IFA_ADDRESS, prefix.Addr().AsSlice())
+	// struct ifaddrmsg: family, prefix length, flags, scope, index.
+	head := []byte{family(prefix.Addr()), byte(prefix.Bits()), 0, unix.RT_SCOPE_UNIVERSE}
+	if prefix.Addr().Is6() {
+		head[2] = unix.IFA_F_NODAD // at once: nobody else has it
+	}
+	return request(kind, flags, binary.NativeEndian.AppendUint32(head, uint32(index)), attributes)
+}
+
+func family(addr netip.Addr) byte {
+	if addr.Is4() {
+		return unix.AF_INET
+	}
+	return unix.AF_INET6
+}
+
+// request sends one request of rtnetlink(7) and awaits the kernel's word on it.
+func request(kind netlink.HeaderType, flags netlink.HeaderFlags, head []byte, attributes *netlink.AttributeEncoder) error {
 	conn, err := netlink.Dial(unix.NETLINK_ROUTE, nil)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	attributes := netlink.NewAttributeEncoder()
-	attributes.Bytes(unix.IFA_LOCAL, prefix.Addr().AsSlice())
-	attributes.Bytes(unix.IFA_ADDRESS, prefix.Addr().AsSlice())
 	list, err := attributes.Encode()
 	if err != nil {
 		return err
 	}
-	// struct ifaddrmsg: family, prefix length, flags, scope, index.
-	family := byte(unix.AF_INET)
-	if prefix.Addr().Is6() {
-		family = unix.AF_INET6
-	}
-	head := binary.NativeEndian.AppendUint32([]byte{family, byte(prefix.Bits()), 0, unix.RT_SCOPE_UNIVERSE}, uint32(index))
 	_, err = conn.Execute(netlink.Message{
 		Header: netlink.Header{Type: kind, Flags: netlink.Request | netlink.Acknowledge | flags},
 		Data:   append(head, list...),

@@ -34,6 +34,12 @@ func OwnFile(string, string) error { return unsupported() }
 // AddAddress fails with [errors.ErrUnsupported].
 func AddAddress(string, netip.Prefix) (func() error, error) { return nil, unsupported() }
 
+// AddRoute fails with [errors.ErrUnsupported].
+func AddRoute(string, netip.Prefix) error { return unsupported() }
+
+// InterfaceOf fails with [errors.ErrUnsupported].
+func InterfaceOf(netip.Addr) (string, error) { return "", unsupported() }
+
 // ID fails with [errors.ErrUnsupported].
 func ID() (string, error) { return "", unsupported() }
 
