@@ -15,13 +15,16 @@ type Flags struct {
 	Gateway, Config, Image, Binary, Target, Entry string
 
 	Env       map[string]string
-	Mounts    []string // path:at
-	Upstreams []string // name:port
-	Requests  []string // GET /api/health
-	Budget    time.Duration
-	Patience  time.Duration
-	Default   string
-	FailOn    string
+	Mounts    []string          // path:at
+	Upstreams []string          // name:port
+	Requests  []string          // GET /api/health
+	Headers   map[string]string // of these requests
+	// Asked are routes of their own, besides those of the requests.
+	Asked    []Route
+	Budget   time.Duration
+	Patience time.Duration
+	Default  string
+	FailOn   string
 	// Filter says which scenarios run, Routes which routes; empty: all.
 	Filter run.Filter
 	Routes []string
@@ -30,7 +33,7 @@ type Flags struct {
 // Merge has a command line say what it says: it adds environment, mounts and upstreams, and it takes the place of the rest.
 // All mistakes are reported together.
 func (p *Project) Merge(f Flags) error {
-	p.filter, p.only = f.Filter, f.Routes
+	p.filter, p.only, p.asked, p.headers = f.Filter, f.Routes, f.Asked, f.Headers
 	set(&p.Gateway, f.Gateway)
 	set(&p.Config, f.Config)
 	set(&p.Target, f.Target)
@@ -41,19 +44,24 @@ func (p *Project) Merge(f Flags) error {
 	set(&p.Policy.Patience, f.Patience)
 	set(&p.Policy.Default, Stance(f.Default))
 	set(&p.FailOn, Severity(f.FailOn))
-	if len(f.Env) > 0 {
-		p.Env = maps.Clone(p.Env)
-		if p.Env == nil {
-			p.Env = map[string]string{}
-		}
-		maps.Copy(p.Env, f.Env)
-	}
+	p.Env = merged(p.Env, f.Env)
 	if err := p.mergeForms(f); err != nil {
 		return err
 	}
 	whole := *p
 	whole.doc = nil // its file was checked: what is wrong now came from the command line
 	return whole.check()
+}
+
+// merged gives a map with the pairs of both, those of the second where both have a key.
+func merged(first, second map[string]string) map[string]string {
+	if len(second) == 0 {
+		return first
+	}
+	out := map[string]string{}
+	maps.Copy(out, first)
+	maps.Copy(out, second)
+	return out
 }
 
 func set[T comparable](field *T, value T) {

@@ -33,10 +33,12 @@ type Project struct {
 	Policy    Policy        `yaml:"policy" json:"policy,omitzero" jsonschema:"what you expect"`
 	FailOn    Severity      `yaml:"failOn" json:"failOn,omitempty" jsonschema:"the least severe finding that fails the check; default: warning"`
 
-	requests []RequestLine // of a command line: they take the place of the routes' own
-	filter   run.Filter    // likewise: which scenarios to run
-	only     []string      // likewise: names of routes
-	doc      *strict.Doc   // nil without a file
+	requests []RequestLine     // of a command line: they take the place of the routes' own
+	headers  map[string]string // of these requests
+	asked    []Route           // likewise: routes besides those of the file
+	filter   run.Filter        // likewise: which scenarios to run
+	only     []string          // likewise: names of routes
+	doc      *strict.Doc       // nil without a file
 }
 
 // Route is a way through the gateway to upstreams.

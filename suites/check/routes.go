@@ -41,16 +41,19 @@ func (r *resolver) routes() ([]*PlannedRoute, error) {
 
 // asked makes a route of each request on the command line; without a configuration there is at least one.
 func (r *resolver) asked() (out []*PlannedRoute, err error) {
-	requests := r.requests
-	if r.cfg == nil && len(requests) == 0 {
-		requests = []RequestLine{defaultRequest}
+	routes := slices.Clone(r.Project.asked)
+	for _, req := range r.requests {
+		routes = append(routes, Route{Request: req, Headers: r.headers})
 	}
-	for _, req := range requests {
-		route, err := r.explicitRoute("", Route{Request: req})
+	if r.cfg == nil && len(routes) == 0 {
+		routes = []Route{{}}
+	}
+	for _, route := range routes {
+		planned, err := r.explicitRoute("", route)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, route)
+		out = append(out, planned)
 	}
 	return out, nil
 }
@@ -65,11 +68,20 @@ func (r *resolver) explicit() ([]*PlannedRoute, error) {
 	for i, route := range r.Routes {
 		if len(r.requests) == 1 {
 			route.Name, route.Request = route.name(), r.requests[0]
+			route.Headers = merged(route.Headers, r.headers)
 		}
 		planned, err := r.explicitRoute(fmt.Sprintf("routes.%d", i), route)
 		out, errs = append(out, planned), append(errs, err)
 	}
-	return out, errors.Join(errs...)
+	for _, route := range r.Project.asked {
+		planned, err := r.explicitRoute("", route)
+		out, errs = append(out, planned), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	distinguish(out)
+	return out, nil
 }
 
 // explicitRoute makes a route of what a user says, which stands at a key of the file, or on the command line.
