@@ -82,6 +82,20 @@ func containerRange(subnet netip.Prefix) netip.Prefix {
 	return netip.PrefixFrom(subnet.Addr(), subnet.Bits()+1)
 }
 
+// spares is how many addresses [Network.Spare] can give.
+const spares = 64
+
+// Spare gives an address that the engine never gives out, for an upstream to take: the i-th one from the end of the subnet, from 0
+// to 63. It panics beyond that.
+func (n *Network) Spare(i int) netip.Addr {
+	if i < 0 || i >= spares {
+		panic(fmt.Sprintf("a network has %d spare addresses, there is no number %d", spares, i))
+	}
+	addr := n.Subnet.Masked().Addr().As4()
+	addr[3] = byte(254 - i)
+	return netip.AddrFrom4(addr)
+}
+
 // Remove removes the network. Its containers must be gone.
 func (n *Network) Remove(ctx context.Context) error { return n.engine.removeNetwork(ctx, n.id) }
 

@@ -114,6 +114,37 @@ func (o Own) validate() error {
 	return nil
 }
 
+// IPv6 tells whether the configuration needs IPv6 addresses; a wildcard needs none.
+func (o Own) IPv6() bool {
+	needs := func(host string) bool {
+		addr, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		return err == nil && addr.Is6() && !addr.IsUnspecified()
+	}
+	return slices.ContainsFunc(o.Config.Entries, func(e config.Entry) bool { return needs(e.Host) }) ||
+		slices.ContainsFunc(o.Config.Groups, func(g config.Group) bool {
+			return slices.ContainsFunc(g.Servers, func(s config.Server) bool { return needs(s.Host) })
+		})
+}
+
+// Clash tells of servers of an upstream beside the gateway whose port the gateway itself takes. One with a port on every address
+// leaves none of them to others.
+func (o Own) Clash(beside []config.Server) error {
+	for _, server := range beside {
+		for _, entry := range o.Config.Entries {
+			every := Reachable(entry)
+			if server.Kind() != config.Socket && entry.Port == server.Port && (every || entry.Host == server.Host) {
+				where := entry.Host
+				if every {
+					where = "every address"
+				}
+				return fmt.Errorf("%s: the gateway listens on port %d of %s, so %s (%s) would be the gateway itself: give one of them another port",
+					entry.At, entry.Port, where, server.Key(), server.At)
+			}
+		}
+	}
+	return nil
+}
+
 // entries are where clients reach the gateway.
 func (o Own) entries() ([]config.Entry, error) {
 	reachable := slices.DeleteFunc(slices.Clone(o.Config.Entries), func(e config.Entry) bool { return !Reachable(e) })

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 
@@ -182,7 +181,7 @@ func (o Own) request(image Image, binary string, args []string) (testcontainers.
 		Entrypoint: append([]string{binary}, command...), Cmd: []string{}, Env: o.environment(),
 		ConfigModifier: func(c *container.Config) {
 			c.User, c.WorkingDir = o.user(image), o.Source.Home
-			c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}} // an image's own may need a shell, and disturbs
+			c.Healthcheck = noHealthcheck()
 		},
 		HostConfigModifier: o.host,
 	}
@@ -199,9 +198,8 @@ func (o Own) host(h *container.HostConfig) {
 	for _, name := range slices.Sorted(maps.Keys(o.Hosts)) {
 		h.ExtraHosts = append(h.ExtraHosts, name+":"+o.Hosts[name].String())
 	}
-	for _, folder := range slices.Sorted(maps.Keys(o.Sockets)) {
-		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Source: o.Sockets[folder].Name, Target: folder})
-	}
+	h.Mounts = append(h.Mounts, mounts(o.Sockets)...)
+	allowIPv6(h, o.IPv6())
 	if len(o.Sockets) > 0 {
 		h.CapDrop = []string{"DAC_OVERRIDE"} // file permissions decide who may connect to a socket
 	}

@@ -24,6 +24,9 @@ import (
 // ControlPort is the port of the upstream's control API inside its container.
 const ControlPort = 9500
 
+// programPath is where the program lies in the upstream's image.
+const programPath = "/gatefault"
+
 // tokenVariable is the environment variable in which the upstream gets the token of its control API.
 const tokenVariable = "GATEFAULT_TOKEN"
 
@@ -37,6 +40,10 @@ type UpstreamSpec struct {
 	Beside *Running
 	// Sockets, if set, is the volume that it makes its sockets in.
 	Sockets *Volume
+	// Volumes are further volumes, by the folder in which they lie for it.
+	Volumes map[string]*Volume
+	// IPv6 gives the container's interfaces IPv6 addresses, which the engine withholds on networks like ours.
+	IPv6 bool
 	// Names are further names of the upstream on the network.
 	Names []string
 	// Memory limits the container, in bytes, with no swap beyond it. 0 means no limit.
@@ -108,14 +115,13 @@ func (e *Engine) upstreamRequest(spec UpstreamSpec, tag string) testcontainers.C
 		Image: tag, Cmd: spec.Args, Labels: e.labels("upstream"), Env: map[string]string{tokenVariable: spec.Token},
 		ConfigModifier: func(c *container.Config) {
 			c.User = "0:0"
-			// The harness watches the control port itself; a check every few seconds would disturb measurements
-			// and be an innocent victim of the out-of-memory killer.
-			c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
+			c.Healthcheck = noHealthcheck()
 		},
 		HostConfigModifier: func(h *container.HostConfig) {
 			h.CapAdd = []string{"NET_ADMIN"}
 			// ICMP errors are rate-limited by default, which turns parallel rejects into timeouts (icmp(7)).
 			h.Sysctls = map[string]string{"net.ipv4.icmp_ratelimit": "0"}
+			allowIPv6(h, spec.IPv6)
 			h.Memory, h.MemorySwap = spec.Memory, spec.Memory
 		},
 	}
@@ -128,7 +134,25 @@ func (e *Engine) upstreamRequest(spec UpstreamSpec, tag string) testcontainers.C
 		spec.Beside.share(&req)
 	}
 	spec.Sockets.attach(&req)
+	modifyHost(&req, func(h *container.HostConfig) { h.Mounts = append(h.Mounts, mounts(spec.Volumes)...) })
 	return req
+}
+
+// noHealthcheck turns an image's own check off: the harness watches ports itself, and a check every few seconds would
+// disturb measurements and be an innocent victim of the out-of-memory killer.
+func noHealthcheck() *container.HealthConfig {
+	return &container.HealthConfig{Test: []string{"NONE"}}
+}
+
+// allowIPv6 turns IPv6 on in a container's network namespace, the loopback interface included.
+func allowIPv6(h *container.HostConfig, wanted bool) {
+	if !wanted {
+		return
+	}
+	if h.Sysctls == nil {
+		h.Sysctls = map[string]string{}
+	}
+	h.Sysctls["net.ipv6.conf.all.disable_ipv6"] = "0"
 }
 
 // share puts a container into the gateway's network namespace, whose settings it cannot change.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -53,6 +55,15 @@ func (v *Volume) attach(req *testcontainers.ContainerRequest) {
 	modifyHost(req, func(h *container.HostConfig) {
 		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Source: v.Name, Target: SocketFolder})
 	})
+}
+
+// mounts puts volumes at their folders.
+func mounts(volumes map[string]*Volume) []mount.Mount {
+	var all []mount.Mount
+	for _, folder := range slices.Sorted(maps.Keys(volumes)) {
+		all = append(all, mount.Mount{Type: mount.TypeVolume, Source: volumes[folder].Name, Target: folder})
+	}
+	return all
 }
 
 // modifyHost adds to what changes the host configuration of a container.

@@ -45,6 +45,7 @@ type grammar struct {
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 
 	ResolveBy resolveByCmd `cmd:"" hidden:"" help:"Start a gateway in its container, with a name server of ours."`
+	NetSetup  netSetupCmd  `cmd:"" hidden:"" help:"Give a container further addresses and routes."`
 }
 
 // failure is an error with its exit code. Without an error nothing is printed.

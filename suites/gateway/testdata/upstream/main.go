@@ -5,13 +5,22 @@ package main
 import (
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os"
+
+	"github.com/gatefault/gatefault/upstream/firewall/netns"
 )
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "fail" {
 		log.Fatal("told to fail")
+	}
+	if len(os.Args) > 1 && os.Args[1] == "net-setup" {
+		if err := netns.Setup(os.Args[2:]); err != nil {
+			log.Fatal(err)
+		}
+		return
 	}
 	handler := func(port int) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -25,5 +34,19 @@ func main() {
 	for port := 9001; port <= 9040; port++ {
 		go func() { log.Fatal(http.ListenAndServe(fmt.Sprintf(":%d", port), handler(port))) }()
 	}
+	if socket := os.Getenv("SOCKET"); socket != "" {
+		go serveSocket(socket, handler(0))
+	}
 	log.Fatal(http.ListenAndServe(":9500", handler(9500)))
+}
+
+func serveSocket(path string, handler http.Handler) {
+	listener, err := net.Listen("unix", path)
+	if err == nil {
+		err = os.Chmod(path, 0o666)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	log.Fatal(http.Serve(listener, handler))
 }
