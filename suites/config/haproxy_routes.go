@@ -19,6 +19,8 @@ type way struct {
 	doubt  truth // yes: it may end elsewhere
 	limits bool
 	needs  string
+	// upgrades says that a WebSocket handshake for the same goes the same way.
+	upgrades bool
 }
 
 // routes follows the rules of all frontends. What is certain comes first, and what a client outside can reach.
@@ -65,7 +67,7 @@ func (h *haproxyReader) route(f *haproxyFrontend, w way, entry, g int, at Positi
 		r.Method = w.method
 	}
 	backend := h.sections[group.Name]
-	r.WebSocket = group.Protocol == "http" || group.Protocol == "tls"
+	r.WebSocket = w.upgrades && (group.Protocol == "http" || group.Protocol == "tls")
 	r.Cache = h.caches(f.section, w.sample) || h.caches(backend, w.sample)
 	return r
 }
@@ -138,10 +140,13 @@ func (f *haproxyFrontend) follow(s sample, choice int, stops []haproxyRule) (way
 		}
 		w.limits = w.limits || rule.limits && held != no
 	}
+	handshake := s.with("Connection", "Upgrade").with("Upgrade", "websocket")
+	w.upgrades = f.choices[choice].condition.holds(handshake) != no
 	for _, earlier := range f.choices[:choice] {
 		if earlier.condition.holds(s) == yes {
 			return w, false
 		}
+		w.upgrades = w.upgrades && earlier.condition.holds(handshake) != yes
 	}
 	return w, true
 }
