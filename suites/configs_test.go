@@ -29,16 +29,15 @@ type subject struct {
 	About string `yaml:"about"`
 	// Config is the file or folder that a user brings, beside expect.yaml.
 	Config string `yaml:"config"`
-	// Home is where it lies for the gateway, if not in the usual place; Mounts are further files and folders, by their path
-	// here; Env is for the gateway.
-	Home   string            `yaml:"home"`
+	// Mounts are further files and folders, by their path here; Env is for the gateway.
 	Mounts map[string]string `yaml:"mounts"`
 	Env    map[string]string `yaml:"env"`
 	// Upstreams are declared, and Request is what leads to the only one, if not what gatefault finds by itself.
 	Upstreams []string `yaml:"upstreams"`
 	Request   string   `yaml:"request"`
-	// Scenarios are patterns of what is run; default: all.
+	// Scenarios are patterns of what is run; default: all. Waits says that the check does little but wait for timeouts.
 	Scenarios []string `yaml:"scenarios"`
+	Waits     bool     `yaml:"waits"`
 	// Read is what is found out by reading.
 	Read reading `yaml:"read"`
 	// Findings are the ids that the check has to tell, and no others, by route. A good configuration has none.
@@ -82,9 +81,6 @@ func (s *subject) dir() string { return filepath.Join(configs, s.product, s.name
 // source is what the user brings, as the command line would give it to the reader.
 func (s *subject) source(layout gateway.Layout) config.Source {
 	src := config.Source{Path: filepath.Join(s.dir(), s.Config), Home: layout.Home, Main: layout.Main, Env: s.Env}
-	if s.Home != "" {
-		src.Home = s.Home
-	}
 	for _, from := range slices.Sorted(maps.Keys(s.Mounts)) {
 		src.Mounts = append(src.Mounts, config.Mount{Path: filepath.Join(s.dir(), from), At: s.Mounts[from]})
 	}

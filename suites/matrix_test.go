@@ -20,11 +20,13 @@ import (
 	"github.com/gatefault/gatefault/suites/run"
 )
 
-// TestMatrix runs the selected cells side by side in the background; each spec awaits and asserts its own. Selecting works
-// by label: go test ./suites -ginkgo.label-filter='nginx && firewall'.
+// TestMatrix runs the selected cells side by side in the background, and after them the selected checks; each spec awaits and
+// asserts its own. Selecting works by label: go test ./suites -ginkgo.label-filter='nginx && firewall'.
 func TestMatrix(t *testing.T) {
 	RegisterFailHandler(Fail)
-	matrix.selected = selected(PreviewSpecs("gatefault"))
+	preview := PreviewSpecs("gatefault")
+	matrix.selected = selected(preview)
+	checks.choose(preview)
 	RunSpecs(t, "gatefault: scenarios x gateways")
 }
 
@@ -110,6 +112,7 @@ func deliver(p run.Progress) {
 }
 
 var _ = AfterSuite(func() {
+	checks.stop()
 	if matrix.cancel == nil {
 		return
 	}
@@ -123,7 +126,7 @@ var _ = Describe("matrix", func() {
 		Describe(d.Name, Label(d.Name), func() {
 			for _, s := range must(catalogue()).All() {
 				It(s.ID, labels(s), func(ctx SpecContext) {
-					check(await(ctx, key{s.ID, d.Name}))
+					accept(await(ctx, key{s.ID, d.Name}))
 				})
 			}
 		})
@@ -175,8 +178,8 @@ func await(ctx context.Context, k key) *run.Result {
 	}
 }
 
-// check asserts one cell.
-func check(r *run.Result) {
+// accept asserts one cell.
+func accept(r *run.Result) {
 	GinkgoHelper()
 	AddReportEntry("observation", observation{r}, ReportEntryVisibilityFailureOrVerbose)
 	switch r.Verdict {
