@@ -129,6 +129,9 @@ func (u *nginxUses) errorPage(s *nginxServer, d directive) {
 		return
 	}
 	place, _ := s.find(page)
+	if place == nil {
+		return
+	}
 	w := u.h.at(s, place, place.scope, page)
 	if _, passed := w.pass(); passed || len(place.scope.own("return"))+len(place.scope.own("rewrite")) > 0 {
 		return

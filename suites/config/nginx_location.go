@@ -48,12 +48,16 @@ func nginxLocationKind(args []string) (kind, match string) {
 }
 
 // find is the location that a path leads to among those below l: the one with the longest prefix, unless an expression
-// matches. final says that an exact or an expression's location was found.
+// matches; nil if nginx adds a slash by a redirect. final says that an exact or an expression's location was found.
 // See ngx_http_core_find_location in src/http/ngx_http_core_module.c.
 func (l *nginxLocation) find(path string) (found *nginxLocation, final bool) {
 	found = l
 	expressions := true
-	if best := l.prefix(path); best != nil {
+	best := l.prefix(path)
+	if l.redirects(path, best) {
+		return nil, true
+	}
+	if best != nil {
 		if best.kind == "=" {
 			return best, true
 		}
@@ -98,10 +102,14 @@ func (l *nginxLocation) named(name string) *nginxLocation {
 	return nil
 }
 
-// redirects says that nginx answers with a redirect, because there is a proxied location of this path and a slash.
-func (l *nginxLocation) redirects(path string) bool {
+// redirects says that nginx answers with a redirect, because there is a proxied location of this path and a slash, and none of
+// the path alone.
+func (l *nginxLocation) redirects(path string, best *nginxLocation) bool {
+	if best != nil && best.match == path {
+		return false
+	}
 	for _, in := range l.inner {
-		if (in.kind == "" || in.kind == "^~") && in.match == path+"/" {
+		if in.expr == nil && in.kind != "@" && in.match == path+"/" {
 			_, proxied := in.scope.pass()
 			return proxied
 		}

@@ -65,8 +65,8 @@ func (w *nginxWalk) rank(r nginxRequest, needs string) int {
 		weight int
 	}{
 		{needs != "", 1000}, {entry.apart(), 500}, {entry.ProxyProtocol, 200}, {len(r.headers) > 0, 100}, {r.method != "GET", 50}, {r.query != "", 30},
-		{w.scope.text("auth_request", "off") != "off", 20}, {entry.TLS, 10}, {!entry.everywhere(), 8}, {len(w.wanted) > 0, 4},
-		{w.jumps > 0, 2}, {w.first != nil && w.first.match != "/", 1},
+		{w.scope.text("auth_request", "off") != "off", 20}, {entry.TLS, 10}, {!entry.everywhere(), 8}, {len(w.wanted) > 0, 4}, {w.failed, 3},
+		{w.first != nil && w.first.match != "/", 2}, {w.jumps > 0, 1},
 	} {
 		if c.so {
 			rank += c.weight

@@ -56,6 +56,7 @@ func (w *nginxWalk) replace(d directive) nginxEnd {
 		return nginxDone
 	}
 	w.path, w.query = nginxReplaced(to, w.query)
+	w.changed = true
 	switch flag {
 	case "last":
 		if w.place != w.server.nginxLocation {

@@ -33,9 +33,10 @@ type nginxWalk struct {
 	assume bool
 	wanted []string
 	// first is the location that the client's own path led to.
-	first  *nginxLocation
-	jumps  int
-	failed bool // error_page has led on already, which it does once
+	first   *nginxLocation
+	jumps   int
+	changed bool // a rewrite changed the path
+	failed  bool // error_page has led on already, which it does once
 }
 
 // nginxEnd is where a request ends.
@@ -64,9 +65,8 @@ func (h *nginxHTTP) walk(r nginxRequest, assume bool) (w *nginxWalk, pass direct
 		return w, directive{}, false
 	}
 	for end := nginxAgain; end == nginxAgain && w.jumps < maxJumps; w.jumps++ {
-		w.locate()
-		if w.jumps == 0 {
-			w.first = w.place
+		if !w.locate() {
+			break
 		}
 		end = w.here()
 		if end == nginxPassed {
@@ -108,18 +108,25 @@ func (w *nginxWalk) capture(expr *nginxExpr, text string) bool {
 }
 
 // locate finds the location of the path. A place that is set already is a named location.
-func (w *nginxWalk) locate() {
+func (w *nginxWalk) locate() (found bool) {
 	if w.place == nil || w.place.kind != "@" {
 		w.place, _ = w.server.find(w.path)
+	}
+	if w.place == nil {
+		return false
+	}
+	if w.first == nil {
+		w.first = w.place
 	}
 	w.scope = w.place.scope
 	w.capture(w.place.expr, w.path)
 	for i, d := range w.scope.list {
 		if d.name == "limit_except" && !nginxAllows(d.args, w.request.method) {
 			w.scope = w.scope.child(i)
-			return
+			break
 		}
 	}
+	return true
 }
 
 // nginxAllows says that limit_except does not concern a method. GET stands for HEAD too.
@@ -134,7 +141,7 @@ func nginxAllows(methods []string, method string) bool {
 
 // here handles the request in its location, in the order of nginx's phases: rewrite, try_files, content.
 func (w *nginxWalk) here() nginxEnd {
-	if w.jumps == 0 && (len(w.scope.own("internal")) > 0 || w.redirected()) {
+	if w.jumps == 0 && len(w.scope.own("internal")) > 0 {
 		return nginxDone
 	}
 	if end := w.rewriteHere(); end != nginxOn {
@@ -156,9 +163,9 @@ func (w *nginxWalk) rewriteHere() nginxEnd {
 	if w.place == w.server.nginxLocation {
 		return nginxOn
 	}
-	before := w.path
+	w.changed = false
 	end := w.rewrite(w.place.scope)
-	if end == nginxOn && w.path != before {
+	if end == nginxOn && w.changed {
 		w.place = nil
 		return nginxAgain
 	}
@@ -166,16 +173,6 @@ func (w *nginxWalk) rewriteHere() nginxEnd {
 		return nginxOn
 	}
 	return end
-}
-
-// redirected says that nginx adds the slash of a proxied location by a redirect.
-func (w *nginxWalk) redirected() bool {
-	for o := w.place; o != nil; o = o.outer {
-		if w.place.match != w.path && o.redirects(w.path) {
-			return true
-		}
-	}
-	return false
 }
 
 // pass is the directive that hands the request to an upstream. Of the blocks around, an if and a limit_except have their
