@@ -30,7 +30,7 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-func definitions(t *testing.T) map[string]*Definition {
+func definitions(t testing.TB) map[string]*Definition {
 	t.Helper()
 	all, err := Load(docker.Files)
 	if err != nil {
@@ -72,7 +72,7 @@ func testNetwork(t *testing.T, e *Engine) *Network {
 }
 
 // upstreamProgram builds the stand-in for the chaos upstream as a static program.
-func upstreamProgram(t *testing.T) string {
+func upstreamProgram(t testing.TB) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "gatefault")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testdata/upstream")

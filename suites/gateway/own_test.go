@@ -158,8 +158,8 @@ IncludeOptional sites-enabled/*.conf
 	}
 }
 
-// bring writes a configuration into a folder; "-> target" as content makes a link.
-func bring(t *testing.T, files map[string]string) string {
+// bring writes a configuration into a folder of its own.
+func bring(t testing.TB, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range files {
