@@ -1,18 +1,21 @@
 #!/bin/bash
 # Writes the root file system of a small image, made of Debian packages alone, as a tar archive.
 #
-#   debian-image.sh SUITE SCRATCH PACKAGE... > root.tar
+#   debian-image.sh SUITE SCRATCH PACKAGE... [-- PACKAGE...] > root.tar
 #
 # The packages and what they depend on are unpacked into an empty tree: no base system, no maintainer scripts, no root
-# rights needed. SCRATCH is an empty folder that the caller removes. The mirror is the one that this machine's own apt
+# rights needed. Those behind -- come without what they depend on. SCRATCH is an empty folder that the caller removes. The mirror is the one that this machine's own apt
 # sources name, or GATEFAULT_DEBIAN_MIRROR. Package lists are kept in GATEFAULT_CACHE (default ~/.cache/gatefault) and
 # read again after an hour. Packages are verified by apt against Debian's archive keyring. Progress and errors go to stderr.
 set -euo pipefail
 export LC_ALL=C
 
 fail() { echo "debian-image: $*" >&2; exit 1; }
-[ $# -ge 3 ] || fail "usage: debian-image.sh SUITE SCRATCH PACKAGE..."
+[ $# -ge 3 ] || fail "usage: debian-image.sh SUITE SCRATCH PACKAGE... [-- PACKAGE...]"
 suite=$1 scratch=$2; shift 2
+packages=() bare=()
+while [ $# -gt 0 ] && [ "$1" != -- ]; do packages+=("$1"); shift; done
+[ $# -eq 0 ] || bare=("${@:2}")
 for tool in apt-get dpkg-deb tar flock; do
 	command -v "$tool" >/dev/null || fail "building from Debian packages needs $tool, which this machine does not have"
 done
@@ -95,21 +98,26 @@ skeleton() {
 	chmod 1777 "$root/tmp"
 }
 
-# What the packages' maintainer scripts would have made: the accounts they run under and their log folders.
+# What the packages' maintainer scripts would have made: the accounts they run under and their log folders; and the accounts that
+# official images have besides.
 accounts() {
 	cat >"$root/etc/passwd" <<-PASSWD
 		root:x:0:0:root:/root:/usr/sbin/nologin
+		daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 		www-data:x:33:33:www-data:/var/www:/usr/sbin/nologin
 		haproxy:x:100:100::/var/lib/haproxy:/usr/sbin/nologin
 		caddy:x:101:101::/var/lib/caddy:/usr/sbin/nologin
+		nginx:x:102:102::/nonexistent:/usr/sbin/nologin
 		nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 	PASSWD
 	cat >"$root/etc/group" <<-GROUP
 		root:x:0:
+		daemon:x:1:
 		adm:x:4:
 		www-data:x:33:
 		haproxy:x:100:
 		caddy:x:101:
+		nginx:x:102:
 		nogroup:x:65534:
 	GROUP
 	mkdir -p "$root"/var/log/{nginx,apache2} "$root"/var/lib/{nginx,haproxy,caddy} "$root/var/www"
@@ -121,8 +129,11 @@ security_uri=$(security_mirror)
 root=$scratch/root
 configure_apt
 refresh_lists
-apt_own install --download-only --yes "$@" || fail "Debian $suite has no installable package $*"
+apt_own install --download-only --yes "${packages[@]}" || fail "Debian $suite has no installable package ${packages[*]}"
+if [ ${#bare[@]} -gt 0 ]; then
+	(cd "$scratch/apt/archives" && apt_own download "${bare[@]}") || fail "Debian $suite has no package ${bare[*]}"
+fi
 skeleton
-unpack || fail "a package of $* could not be unpacked"
+unpack || fail "a package of ${packages[*]} ${bare[*]} could not be unpacked"
 accounts
 tar -c -C "$root" --numeric-owner --owner=0 --group=0 .

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -56,7 +57,7 @@ func (e *Engine) buildOnce(ctx context.Context, d *Definition, suite string) (er
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	archive := filepath.Join(scratch, "root.tar")
-	if err := unpackDebian(ctx, scratch, archive, suite, d.Debian.Packages); err != nil {
+	if err := unpackDebian(ctx, scratch, archive, suite, d.Debian); err != nil {
 		return err
 	}
 	binary, err := findProgram(archive, d.Debian.Binary)
@@ -105,7 +106,7 @@ func (d *Definition) recipe() (string, error) {
 	}
 	sum := sha256.New()
 	sum.Write(script)
-	fmt.Fprintf(sum, "%q %q", d.Debian.Packages, d.Debian.Binary)
+	fmt.Fprintf(sum, "%q %q %q", d.Debian.Packages, d.Debian.Bare, d.Debian.Binary)
 	return hex.EncodeToString(sum.Sum(nil)[:8]), nil
 }
 
@@ -132,7 +133,7 @@ func findProgram(archive, pattern string) (string, error) {
 }
 
 // unpackDebian runs the image builder; it writes the archive of the image's root file system.
-func unpackDebian(ctx context.Context, scratch, archive, suite string, packages []string) error {
+func unpackDebian(ctx context.Context, scratch, archive, suite string, from Debian) error {
 	script, err := writeScript(scratch)
 	if err != nil {
 		return err
@@ -143,7 +144,7 @@ func unpackDebian(ctx context.Context, scratch, archive, suite string, packages 
 	}
 	defer out.Close()
 	var messages bytes.Buffer
-	cmd := exec.CommandContext(ctx, "bash", append([]string{script, suite, scratch}, packages...)...)
+	cmd := exec.CommandContext(ctx, "bash", slices.Concat([]string{script, suite, scratch}, from.Packages, []string{"--"}, from.Bare)...)
 	cmd.Stdout, cmd.Stderr = out, &messages
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -88,6 +88,8 @@ type Debian struct {
 	Suite string `yaml:"suite"`
 	// Packages are installed with all that they depend on, recommendations left out.
 	Packages []string `yaml:"packages"`
+	// Bare are packages that are unpacked without what they depend on.
+	Bare []string `yaml:"bare"`
 	// Binary is the program's name in Debian, or a pattern (path.Match) of it where the name has the version in it.
 	Binary string `yaml:"binary"`
 	// Profiles are the packages that a profile needs besides. Such a profile has an image of its own, made of Debian
