@@ -157,6 +157,8 @@ type Wait struct {
 	Tries   int           // most attempts at one request
 	// OnlyConnect says that a further attempt follows only when no connection was made.
 	OnlyConnect bool
+	// Within is the time after which no further attempt begins; 0: there is none.
+	Within time.Duration
 }
 
 // Longest is the longest time until a request has its answer by these timeouts alone. ok is false when one of them is
@@ -165,11 +167,15 @@ func (w Wait) Longest() (d time.Duration, ok bool) {
 	if w.Connect == 0 || w.Read == 0 {
 		return 0, false
 	}
-	tries := time.Duration(max(1, w.Tries))
+	tries, last := time.Duration(max(1, w.Tries)), max(w.Connect, w.Read)
+	before := last * (tries - 1)
 	if w.OnlyConnect {
-		return w.Connect*(tries-1) + max(w.Connect, w.Read), true
+		before = w.Connect * (tries - 1)
 	}
-	return max(w.Connect, w.Read) * tries, true
+	if w.Within > 0 {
+		before = min(before, w.Within)
+	}
+	return before + last, true
 }
 
 // Route is a way from a client's request to a group.

@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // homes are where the configurations of testdata lie in the gateway's eyes.
 var homes = map[string]Source{
+	"caddy":   {Home: "/etc/caddy", Main: "Caddyfile"},
 	"haproxy": {Home: "/etc/haproxy", Main: "haproxy.cfg"},
 	"nginx":   {Home: "/etc/nginx", Main: "nginx.conf"},
 }
@@ -107,6 +108,9 @@ func (c *Config) dump() string {
 
 func (w Wait) dump() string {
 	text := fmt.Sprintf("connect %s read %s tries %d", forever(w.Connect), forever(w.Read), w.Tries)
+	if w.Within > 0 {
+		text += " within " + w.Within.String()
+	}
 	return text + flags("(connects)", w.OnlyConnect)
 }
 

@@ -17,9 +17,6 @@ type haproxyAddress struct {
 // (QUIC, UDP, abstract sockets, inherited file descriptors) are none that a client or an upstream of ours could use.
 var haproxyFamilies = []string{"", "ipv4", "ipv6", "tcp", "tcp4", "tcp6", "mptcp", "mptcp4", "mptcp6", "stream+ipv4", "stream+ipv6"}
 
-// haproxyPorts bounds how many ports of a range are taken.
-const haproxyPorts = 16
-
 // parseHAProxyAddress reads an address with an optional port or range of ports. ok is false for a family that is of no use.
 func parseHAProxyAddress(text string) (a haproxyAddress, ok bool) {
 	family, rest, prefixed := strings.Cut(text, "@")
@@ -40,11 +37,12 @@ func parseHAProxyAddress(text string) (a haproxyAddress, ok bool) {
 	if a.host == "*" || a.host == "0.0.0.0" || a.host == "::" {
 		a.host = ""
 	}
-	a.ports = haproxyRange(port)
+	a.ports = portRange(port)
 	return a, true
 }
 
-func haproxyRange(text string) []uint16 {
+// portRange reads 80 and 8000-8010.
+func portRange(text string) []uint16 {
 	first, last, ranged := strings.Cut(text, "-")
 	low, err := strconv.ParseUint(first, 10, 16)
 	if err != nil {
@@ -52,7 +50,7 @@ func haproxyRange(text string) []uint16 {
 	}
 	ports := []uint16{uint16(low)}
 	high, err := strconv.ParseUint(last, 10, 16)
-	for p := low + 1; ranged && err == nil && p <= high && len(ports) < haproxyPorts; p++ {
+	for p := low + 1; ranged && err == nil && p <= high && len(ports) < maxPorts; p++ {
 		ports = append(ports, uint16(p))
 	}
 	return ports

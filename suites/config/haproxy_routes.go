@@ -1,9 +1,6 @@
 package config
 
-import (
-	"cmp"
-	"slices"
-)
+import "slices"
 
 // haproxyFrontend is a section that takes requests, on its way to routes.
 type haproxyFrontend struct {
@@ -25,11 +22,7 @@ type way struct {
 
 // routes follows the rules of all frontends. What is certain comes first, and what a client outside can reach.
 func (h *haproxyReader) routes() {
-	type ranked struct {
-		Route
-		rank int
-	}
-	var all []ranked
+	var all rankedRoutes
 	for _, f := range h.frontends {
 		for _, entry := range f.entries {
 			for i, rule := range f.choices {
@@ -38,18 +31,11 @@ func (h *haproxyReader) routes() {
 				if !ok || !found {
 					continue
 				}
-				rank := int(w.doubt)
-				if outside := (Server{Host: h.config.Entries[entry].Host}); outside.Host != "" && outside.Kind() == Loopback {
-					rank += int(yes) + 1
-				}
-				all = append(all, ranked{h.route(f, w, entry, g, rule.at), rank})
+				all.add(h.route(f, w, entry, g, rule.at), w.doubt, h.config.Entries[entry])
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
-	for _, r := range all {
-		h.config.Routes = append(h.config.Routes, r.Route)
-	}
+	h.config.Routes = all.sorted()
 }
 
 func (h *haproxyReader) route(f *haproxyFrontend, w way, entry, g int, at Position) Route {
@@ -140,7 +126,7 @@ func (f *haproxyFrontend) follow(s sample, choice int, stops []haproxyRule) (way
 		}
 		w.limits = w.limits || rule.limits && held != no
 	}
-	handshake := s.with("Connection", "Upgrade").with("Upgrade", "websocket")
+	handshake := s.handshake()
 	w.upgrades = f.choices[choice].condition.holds(handshake) != no
 	for _, earlier := range f.choices[:choice] {
 		if earlier.condition.holds(s) == yes {

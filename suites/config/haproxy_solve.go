@@ -18,6 +18,9 @@ func (t haproxyTest) satisfy(s sample) []sample {
 		if text, ok := t.example(want); ok {
 			all = append(all, t.put(s, text))
 		}
+		if t.fetch == "path" && t.match == "end" && !strings.HasPrefix(want, "/") && strings.HasSuffix(s.path, "/") {
+			all = append(all, t.put(s, s.path+"index"+want))
+		}
 	}
 	if t.match == "found" && t.fetch == "field" {
 		all = append(all, s.with(t.field, "1"))

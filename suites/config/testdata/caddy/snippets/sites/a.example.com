@@ -1,0 +1,3 @@
+http://a.example.com {
+	import proxied a app-a:8000
+}
