@@ -30,6 +30,9 @@ const programPath = "/gatefault"
 // tokenVariable is the environment variable in which the upstream gets the token of its control API.
 const tokenVariable = "GATEFAULT_TOKEN"
 
+// authorityVariable is the one in which it gets the secret of its authority.
+const authorityVariable = "GATEFAULT_CA"
+
 // UpstreamSpec says how to run the chaos upstream in a container.
 type UpstreamSpec struct {
 	// Binary is the path of a statically linked gatefault program for Linux.
@@ -50,6 +53,8 @@ type UpstreamSpec struct {
 	Memory int64
 	// Token protects the control API; it is passed in GATEFAULT_TOKEN.
 	Token string
+	// Authority is the secret of the authority that signs what it presents, see [pki.Authority.Secret]; nil: one of its own.
+	Authority []byte
 	// Env is added to the environment.
 	Env map[string]string
 	// Args replace the image's command `upstream`.
@@ -124,6 +129,9 @@ func (e *Engine) upstreamRequest(spec UpstreamSpec, tag string) testcontainers.C
 			allowIPv6(h, spec.IPv6)
 			h.Memory, h.MemorySwap = spec.Memory, spec.Memory
 		},
+	}
+	if spec.Authority != nil {
+		req.Env[authorityVariable] = string(spec.Authority)
 	}
 	for name, value := range spec.Env {
 		req.Env[name] = value

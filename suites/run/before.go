@@ -19,6 +19,7 @@ func (c *cell) warm(ctx context.Context) error {
 	if !c.scenario.Warm {
 		return nil
 	}
+	c.takeTurn(ctx)
 	ex := c.send(ctx, c.path(phaseFault))
 	if err := c.isOurs(ex); err != nil {
 		return fmt.Errorf("before the injection: %w", err)

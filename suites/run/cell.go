@@ -41,6 +41,14 @@ type cell struct {
 	gateHost *upstreamHost   // where the fault is put, when not at the upstream
 	gateFrom uint64          // where in its journal the fault begins
 	gateEnd  uint64          // and ends
+
+	way        *way         // the route of a user's gateway; nil: a reference profile
+	everywhere bool         // the fault goes to all servers of the route
+	seen       map[int]bool // places, in endpoints, of the servers that answered the latest good requests
+	err        error        // why there is no observation
+	planned    Result       // the result before it ran
+	again      bool         // it runs a second time
+	after      bool         // another cell ran on the lane before
 }
 
 // path gives the mark of the cell's requests in one phase: it stands in their target.
@@ -60,8 +68,8 @@ const (
 func (c *cell) run(ctx context.Context) {
 	began := time.Now()
 	defer func() { c.result.Took = time.Since(began) }()
-	if err := c.observe(ctx, began); err != nil {
-		c.result.Verdict, c.result.Reason = verdictOf(err), err.Error()
+	if c.err = c.observe(ctx, began); c.err != nil {
+		c.result.Verdict, c.result.Reason = verdictOf(c.err), c.err.Error()
 		c.restore(ctx)
 	}
 	if c.others != nil {
@@ -73,6 +81,11 @@ func (c *cell) run(ctx context.Context) {
 type notInjected struct{ error }
 
 func (e notInjected) Unwrap() error { return e.error }
+
+// unhealthy is an error that means that the lane was not healthy before the injection.
+type unhealthy struct{ error }
+
+func (e unhealthy) Unwrap() error { return e.error }
 
 func verdictOf(err error) Verdict {
 	var ni notInjected
@@ -91,7 +104,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 		return err
 	}
 	if err := c.proveHealthy(ctx); err != nil {
-		return notInjected{err}
+		return notInjected{unhealthy{err}}
 	}
 	if err := c.warm(ctx); err != nil {
 		return notInjected{err}
@@ -118,6 +131,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 		return fmt.Errorf("clear the fault: %w", err)
 	}
 	if c.scenario.Again {
+		c.takeTurn(ctx)
 		exchanges = append(exchanges, c.send(ctx, c.path(phaseFault)))
 	}
 	c.recover(ctx)
@@ -167,9 +181,11 @@ func (c *cell) prepare(ctx context.Context) error {
 // clear makes all endpoints of the lane healthy.
 func (c *cell) clear(ctx context.Context, existing upstream.Existing) error {
 	var errs []error
-	for _, id := range c.endpoints() {
+	for i, id := range c.endpoints() {
 		change, err := c.control.SetPlan(ctx, id, upstream.Plan{}, existing)
-		c.cleared = change.Journal
+		if i == 0 {
+			c.cleared = change.Journal
+		}
 		errs = append(errs, err)
 	}
 	if c.backend != nil {
@@ -180,11 +196,11 @@ func (c *cell) clear(ctx context.Context, existing upstream.Existing) error {
 
 // targets lists the endpoints that get the fault.
 func (c *cell) targets() []string {
-	switch c.scenario.Target {
-	case scenarios.Backup:
-		return c.endpoints()[1:]
-	case scenarios.Both:
+	switch {
+	case c.everywhere || c.scenario.Target == scenarios.Both:
 		return c.endpoints()
+	case c.scenario.Target == scenarios.Backup:
+		return c.endpoints()[1:]
 	}
 	return c.endpoints()[:1]
 }
@@ -243,14 +259,15 @@ func (c *cell) rule() upstream.Rule {
 	}
 	r.Times = c.scenario.Times
 	if c.fault.Level == fault.Request && !c.checked() {
-		r.Match.Path = c.meeting() + "*"
+		r.Match.Target = c.meeting()
 	}
 	return r
 }
 
-// closing is what a gateway that keeps connections needs to see that the fault has closed them.
+// closing is what a gateway that keeps connections, or may, needs to see that the fault has closed them.
 func (c *cell) closing() time.Duration {
-	if p := c.needs.Prevents; p != nil && p.Prime && !c.scenario.Prime {
+	keeps := c.way != nil || c.needs.Prevents != nil && c.needs.Prevents.Prime
+	if keeps && !c.scenario.Prime {
 		return settle
 	}
 	return 0
@@ -264,6 +281,7 @@ func (c *cell) request(ctx context.Context) ([]probe.Exchange, error) {
 	if c.scenario.Traffic != nil {
 		return c.flow(ctx)
 	}
+	c.takeTurn(ctx)
 	return []probe.Exchange{c.send(ctx, c.path(phaseFault))}, nil
 }
 

@@ -117,7 +117,11 @@ func (c *cell) collectLog(ctx context.Context, began time.Time) {
 	defer cancel()
 	for _, tier := range c.tiers() {
 		book := tier.Logs()
-		_ = book.Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
+		if c.way != nil && c.way.found.mute {
+			_ = pause(ctx, quietLog)
+		} else {
+			_ = book.Await(ctx, c.path(phaseEnd)) // without it the lines so far are what there is
+		}
 		now := time.Now()
 		lines := texts(book.Lines(c.id, c.tag, began, now))
 		c.result.Log = append(c.result.Log, slices.DeleteFunc(lines, c.isOwnNoise)...)
@@ -126,6 +130,9 @@ func (c *cell) collectLog(ctx context.Context, began time.Time) {
 		c.result.SharedLog = append(c.result.SharedLog, shared...)
 	}
 }
+
+// quietLog is enough for the lines of a request that is over, where the log tells nothing of the last one.
+const quietLog = 100 * time.Millisecond
 
 // ofDomain takes out the lines that name no request but this lane's upstream, by its own name.
 func (c *cell) ofDomain(lines []string) (own, others []string) {
@@ -144,10 +151,7 @@ func (c *cell) ofDomain(lines []string) (own, others []string) {
 
 // tiers lists the gateways that the cell's requests pass, from the upstream's side outwards.
 func (c *cell) tiers() []*gateway.Running {
-	if c.inner == nil {
-		return []*gateway.Running{c.gateway}
-	}
-	return []*gateway.Running{c.inner, c.gateway}
+	return slices.DeleteFunc([]*gateway.Running{c.inner, c.gateway}, func(r *gateway.Running) bool { return r == nil })
 }
 
 // tapped reads what passed between the tiers on the connections that carried the cell's request.

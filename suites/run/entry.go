@@ -18,6 +18,7 @@ import (
 type entry struct {
 	addr  string             // host:port to dial
 	host  string             // Host field; empty: the address
+	tls   *probe.TLSOptions  // nil: in the clear
 	route *scenarios.Request // what leads to the upstream; nil: any path does
 }
 
@@ -74,5 +75,5 @@ func (e entry) merge(s scenarios.Request) scenarios.Request {
 
 // do sends a request on a connection of its own.
 func (e entry) do(ctx context.Context, req probe.Request, patience time.Duration) probe.Exchange {
-	return probe.Do(ctx, e.addr, req, probe.Options{Patience: patience})
+	return probe.Do(ctx, e.addr, req, probe.Options{Patience: patience, TLS: e.tls})
 }

@@ -31,7 +31,10 @@ func (c *cell) proveHealthy(ctx context.Context) error {
 
 // isHealthy asks through the gateway, or, where its configuration is the fault, at the upstream itself.
 func (c *cell) isHealthy(ctx context.Context) error {
-	if !c.needs.Broken {
+	switch {
+	case c.way != nil: // which of its servers answers is the gateway's choice
+		return c.isOurs(c.healthy(ctx, phaseProof))
+	case !c.needs.Broken:
 		return c.isFirst(c.healthy(ctx, phaseProof))
 	}
 	if c.needs.Protocol == string(upstream.OverTLS) {
@@ -64,9 +67,16 @@ func (c *cell) healthy(ctx context.Context, phase string) probe.Exchange {
 }
 
 func (c *cell) healthyWithin(ctx context.Context, phase string, patience time.Duration) probe.Exchange {
+	c.takeTurn(ctx)
 	ex := c.entry.do(ctx, c.entry.request(c.path(phase), scenarios.Request{}), patience)
-	if fastest := c.result.Healthy; c.isOurs(ex) == nil && (fastest == 0 || ex.Done < fastest) {
+	if c.isOurs(ex) != nil {
+		return ex
+	}
+	if fastest := c.result.Healthy; fastest == 0 || ex.Done < fastest {
 		c.result.Healthy = ex.Done
+	}
+	if c.seen != nil {
+		c.seen[slices.Index(c.endpoints(), ex.Header.Get(upstream.EndpointField))] = true
 	}
 	return ex
 }
@@ -116,14 +126,21 @@ func (c *cell) recover(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, recoveryTimeout)
 	defer cancel()
 	var first time.Time
-	for streak := 0; streak < recoveryStreak; {
+	for n, streak := 0, 0; streak < recoveryStreak; n++ {
 		sent := time.Now()
-		if c.isOurs(c.healthy(ctx, phaseRecover)) != nil {
+		if streak == 0 {
+			c.seen = map[int]bool{}
+		}
+		ex := c.healthy(ctx, c.recoverPhase(n))
+		if n == 0 && c.pace() > recoveryPause {
+			began = ex.Start // until then it was not our turn
+		}
+		if c.isOurs(ex) != nil {
 			streak = 0
 		} else if streak++; streak == 1 {
 			first = time.Now()
 		}
-		if pause(ctx, recoveryPause-time.Since(sent)) != nil {
+		if pause(ctx, c.pace()-time.Since(sent)) != nil {
 			return
 		}
 	}

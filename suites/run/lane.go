@@ -30,6 +30,7 @@ type lane struct {
 	control    *control.Client
 	gate       func() (*upstreamHost, error) // what can change the gateway's own way out
 	used       bool                          // by a cell
+	pacer      *pacer                        // of a user's gateway
 }
 
 // server is one of a lane's endpoints.

@@ -62,6 +62,7 @@ type Result struct {
 	By       scenarios.By            `json:"by,omitempty"`      // who made the answer
 
 	Healthy   time.Duration  `json:"healthy,omitempty"`   // what the fastest healthy request of the cell took
+	Pace      time.Duration  `json:"pace,omitempty"`      // between healthy requests, where the gateway lets no more through
 	FirstByte time.Duration  `json:"firstByte,omitempty"` // nanoseconds from the dial, as all times here
 	Total     time.Duration  `json:"total,omitempty"`
 	Recovery  *time.Duration `json:"recovery,omitempty"` // from the end of the fault to the first of ten good answers; absent: not recovered

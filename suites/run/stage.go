@@ -36,6 +36,7 @@ type stage struct {
 	network *gateway.Network // of the upstream
 	joined  *gateway.Network // of the gateways: the same, unless sabotaged
 	noBox   error            // why there are no containers
+	secret  []byte           // of the authority of all upstreams; nil: each has one of its own
 
 	plain   *upstreamHost
 	memory  *upstreamHost                 // nil unless a scenario needs it
@@ -187,7 +188,7 @@ func (s *stage) startUpstream(ctx context.Context, memory int64) (*upstreamHost,
 // startContainer starts an upstream, or what does its work beside a gateway, in a container.
 func (s *stage) startContainer(ctx context.Context, spec gateway.UpstreamSpec) (*upstreamHost, error) {
 	token := randomHex(16)
-	spec.Binary, spec.Token = s.opts.Program, token
+	spec.Binary, spec.Token, spec.Authority = s.opts.Program, token, s.secret
 	u, err := s.engine.Upstream(ctx, spec)
 	if err != nil {
 		return nil, err

@@ -37,6 +37,8 @@ type Route struct {
 	Protocol upstream.Protocol
 	// Names are host names on the upstream's certificate.
 	Names []string
+	// RateLimited says that the configuration limits how many requests get through.
+	RateLimited bool
 	// Scenarios are what to run.
 	Scenarios []*scenarios.Scenario
 }

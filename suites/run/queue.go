@@ -1,0 +1,157 @@
+package run
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gatefault/gatefault/scenarios"
+)
+
+// Guesses at how long cells of a check take.
+const (
+	quickCell = 1500 * time.Millisecond // that waits for no timeout
+	longCell  = 5 * time.Second         // from here on a cell is worth an instance of its own
+	leastSpan = 8 * time.Second         // in which quick cells are to be done, if no long one takes longer
+)
+
+// queue gives out the cells of a check, the longest first. What cells with traffic observe is time, so they come when no
+// quick cell is left; those that wait for a timeout do nothing meanwhile.
+type queue struct {
+	mu      sync.Mutex // guards what follows
+	changed *sync.Cond
+	waiting map[*strand][]*cell
+	quick   int           // quick cells that are not done
+	late    time.Duration // how much longer than guessed cells took
+}
+
+func newQueue(cells []*cell) *queue {
+	q := &queue{waiting: map[*strand][]*cell{}}
+	q.changed = sync.NewCond(&q.mu)
+	for _, c := range cells {
+		q.waiting[c.way.strand] = append(q.waiting[c.way.strand], c)
+		if isQuick(c) {
+			q.quick++
+		}
+	}
+	for _, all := range q.waiting {
+		slices.SortStableFunc(all, func(a, b *cell) int { return cmp.Compare(rank(b), rank(a)) })
+	}
+	return q
+}
+
+// rank orders cells: what waits longest comes first, what has traffic last.
+func rank(c *cell) time.Duration {
+	if c.scenario.Traffic != nil {
+		return -expectedOf(c.scenario)
+	}
+	return expectedOf(c.scenario)
+}
+
+func isQuick(c *cell) bool { return c.scenario.Traffic == nil && expectedOf(c.scenario) < longCell }
+
+// expectedOf guesses how long a cell takes on a user's gateway: a timeout of the gateway's is waited for as long as the client
+// is patient.
+func expectedOf(s *scenarios.Scenario) time.Duration {
+	d := quickCell + s.Notice + s.Age
+	var outcomes []scenarios.Outcome
+	for _, e := range s.Standard {
+		outcomes = append(outcomes, e.Outcome)
+	}
+	for _, p := range s.Pins {
+		outcomes = append(outcomes, p.Outcome)
+	}
+	if slices.ContainsFunc(outcomes, waits) {
+		d += s.Patience
+	}
+	if s.Traffic != nil {
+		d += s.Traffic.For
+	}
+	return d
+}
+
+func waits(o scenarios.Outcome) bool {
+	return o.Kind == scenarios.Hang || o.Kind == scenarios.Made && o.Status == http.StatusGatewayTimeout
+}
+
+// next gives a strand's next cell, or nil when there is none, when the instance is worn or when ctx ends.
+func (q *queue) next(ctx context.Context, in *instance, s *strand) *cell {
+	defer context.AfterFunc(ctx, q.tell)()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for ctx.Err() == nil && !in.worn.Load() && len(q.waiting[s]) > 0 {
+		c := q.waiting[s][0]
+		if c.scenario.Traffic == nil || q.quick == 0 {
+			q.waiting[s] = q.waiting[s][1:]
+			return c
+		}
+		q.changed.Wait()
+	}
+	return nil
+}
+
+// tell wakes those who wait for a cell.
+func (q *queue) tell() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.changed.Broadcast()
+}
+
+// done notes the end of a cell and how long it took.
+func (q *queue) done(c *cell) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if isQuick(c) {
+		q.quick--
+	}
+	if expected := expectedOf(c.scenario); isQuick(c) && c.result.Took > expected {
+		q.late = max(q.late, (c.result.Took-expected)/2) // the machine may have been busy with starts
+	}
+	q.changed.Broadcast()
+}
+
+// waits tells whether a cell is to be had.
+func (q *queue) waits() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, cells := range q.waiting {
+		if len(cells) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// rest takes out what nobody will run.
+func (q *queue) rest() (all []*cell) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for s, cells := range q.waiting {
+		all = append(all, cells...)
+		delete(q.waiting, s)
+	}
+	return all
+}
+
+// useful tells how many instances the waiting cells have use for: one for each long cell, and as many as it takes to get
+// through the quick ones in the time of the longest. Strands run side by side on each.
+func (q *queue) useful() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, cells := range q.waiting {
+		long, work, span := 0, time.Duration(0), leastSpan
+		for _, c := range cells {
+			d := expectedOf(c.scenario) + q.late
+			if d < longCell {
+				work += d
+				continue
+			}
+			long, span = long+1, max(span, d)
+		}
+		n = max(n, min(len(cells), max(2, long+int((work+span-1)/span))))
+	}
+	return n
+}
