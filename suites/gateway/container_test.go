@@ -15,6 +15,8 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"go.uber.org/goleak"
+
+	"github.com/gatefault/gatefault/suites/sandbox"
 )
 
 func containerLanes(u *Upstream, count int) []Lane {
@@ -353,4 +355,7 @@ func TestStoppingTwiceIsHarmless(t *testing.T) {
 	stopped(t, u.Stop)
 }
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	sandbox.Serve()
+	goleak.VerifyTestMain(m)
+}

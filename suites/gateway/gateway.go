@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatefault/gatefault/suites/config"
 )
 
 // Lane is one isolated way through a gateway: a listener with an upstream address of its own.
@@ -97,6 +99,7 @@ type Running struct {
 	stop    func(context.Context) error
 	box     *box // nil outside of containers
 	stands  []string
+	entries []config.Entry // of a user's own configuration
 }
 
 // Name is the gateway's name, such as nginx.

@@ -54,6 +54,9 @@ func (l *look) has(at string) bool {
 	return err == nil
 }
 
+// problem is the first failure.
+func (l *look) problem() error { return l.err }
+
 // read gives the content of a file, nil when there is none.
 func (l *look) read(at string) []byte {
 	if !l.has(at) {

@@ -170,7 +170,7 @@ func ownGatewayForever(t *testing.T) {
 		t.Fatal(err)
 	}
 	lane := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), spec.Lanes[0].Listen)
-	if err := awaitLane(t.Context(), ReadyTCP, lane); err != nil {
+	if err := awaitLane(t.Context(), lookTCP, lane); err != nil {
 		t.Fatal(err)
 	}
 	os.Stdout.WriteString("group " + itoa(child.group) + "\n")

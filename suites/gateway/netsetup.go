@@ -98,6 +98,9 @@ func (u *Upstream) Leave(ctx context.Context, n *Network) error {
 // Take gives the upstream further addresses: on its interface in a network, or without one on the loopback interface. They go
 // with the container, or when it leaves the network.
 func (u *Upstream) Take(ctx context.Context, n *Network, addrs ...netip.Addr) error {
+	if u.inside != nil {
+		return u.inside.take(ctx, addrs)
+	}
 	on := loopbackInterface
 	if n != nil {
 		own, err := u.addressOn(ctx, n)

@@ -21,15 +21,17 @@ type Own struct {
 	// Env is added to the gateway's environment.
 	Env   map[string]string
 	Place Place
-	// Engine and Network are needed in containers.
+	// Engine and Network are needed in containers, and Sandbox to start in place [PlaceLocal].
 	Engine  *Engine
 	Network *Network
+	Sandbox *Sandbox
 	// Image and Binary are as in [Spec]. Program is a static gatefault program for Linux: what sets the network of a gateway
 	// in a container, see [Running.Reach].
 	Image, Binary, Program string
 	// Hosts are names that stand in the gateway's /etc/hosts.
 	Hosts map[string]netip.Addr
-	// Sockets are volumes that the gateway shares with the upstream, by their folder in the gateway's eyes.
+	// Sockets are volumes that the gateway shares with the upstream, by their folder in the gateway's eyes. In a sandbox the
+	// folder is all that is needed.
 	Sockets map[string]*Volume
 	// Authority is the certificate of the authority that signs the upstream's, in PEM. It stands in for every file of role
 	// [config.Authority] and is one that the system trusts.
@@ -94,6 +96,9 @@ func Reachable(entry config.Entry) bool {
 	return err != nil && !strings.EqualFold(entry.Host, "localhost") || err == nil && addr.IsUnspecified()
 }
 
+// Reachable tells whether clients of this gateway reach an entry: in a sandbox, they are beside it.
+func (o Own) Reachable(entry config.Entry) bool { return o.Place == PlaceLocal || Reachable(entry) }
+
 // Unreachable tells of an entry that clients do not reach.
 func Unreachable(entry config.Entry) string {
 	return fmt.Sprintf("%s: the gateway listens on %s alone, where only programs beside it get through: let it listen on port %d of every address, or name another entry",
@@ -106,8 +111,10 @@ func (o Own) validate() error {
 		return errors.New("start a gateway: a definition and a configuration are needed")
 	case o.Definition.Own == nil:
 		return o.Definition.notOwn()
+	case o.Place == PlaceLocal:
+		return o.rootOnly()
 	case o.Place != PlaceContainer:
-		return fmt.Errorf("%s runs with its user's configuration in a container only: the file names in it are those of a machine of its own", o.Definition.Title)
+		return fmt.Errorf("start %s: a user's configuration has no place %q", o.Definition.Name, o.Place)
 	case o.Engine == nil:
 		return fmt.Errorf("start %s: a container needs an engine", o.Definition.Name)
 	}
@@ -147,7 +154,7 @@ func (o Own) Clash(beside []config.Server) error {
 
 // entries are where clients reach the gateway.
 func (o Own) entries() ([]config.Entry, error) {
-	reachable := slices.DeleteFunc(slices.Clone(o.Config.Entries), func(e config.Entry) bool { return !Reachable(e) })
+	reachable := slices.DeleteFunc(slices.Clone(o.Config.Entries), func(e config.Entry) bool { return !o.Reachable(e) })
 	switch {
 	case len(o.Config.Entries) == 0:
 		return nil, fmt.Errorf("%s listens on no port", o.Source.Path)
@@ -198,4 +205,18 @@ func (r *Running) Addr() netip.Addr {
 		return netip.Addr{}
 	}
 	return r.box.addr
+}
+
+// EntryAddr is where clients reach the user's gateway on a port.
+func (r *Running) EntryAddr(port uint16) netip.AddrPort {
+	if r.box != nil {
+		return netip.AddrPortFrom(r.box.addr, port)
+	}
+	var best netip.Addr
+	for _, entry := range r.entries {
+		if entry.Port == port && (!best.IsValid() || best.Is6() && nearAddr(entry).Is4()) {
+			best = nearAddr(entry)
+		}
+	}
+	return netip.AddrPortFrom(best, port)
 }

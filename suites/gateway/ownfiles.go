@@ -26,14 +26,21 @@ type ownFiles struct {
 	Own
 	user  *config.Files
 	tree  tree
-	image *look // nil: nothing is known of the image
+	image present // nil: nothing is known of the image
 	made  *throwaways
 	// stands tells what stands in for something that the user did not bring.
 	stands []string
 }
 
+// present tells what an image, or this machine in its place, has.
+type present interface {
+	has(at string) bool // a file or folder, through links
+	read(at string) []byte
+	problem() error // why it could not be told; then nothing is there
+}
+
 // files puts together what is copied into the container. Without a look into the image it holds what every image gets.
-func (o Own) files(image *look) (*ownFiles, error) {
+func (o Own) files(image present) (*ownFiles, error) {
 	user, err := config.OpenFiles(o.Source)
 	if err != nil {
 		return nil, err
@@ -51,8 +58,9 @@ func (o Own) files(image *look) (*ownFiles, error) {
 	f.samples()
 	f.folders()
 	f.logs()
+	f.hosts()
 	if image != nil {
-		return f, image.err
+		return f, image.problem()
 	}
 	return f, nil
 }
@@ -205,6 +213,16 @@ func (f *ownFiles) samples() {
 	}
 }
 
+// hidden are folders whose content on this machine is not for the gateway: where its samples lie, this machine's own sites do.
+func (f *ownFiles) hidden() (out []string) {
+	for _, sample := range f.Definition.Own.Samples {
+		if folder := path.Dir(sample); folder != f.Source.Home {
+			out = append(out, folder)
+		}
+	}
+	return out
+}
+
 // folders makes what the product writes to.
 func (f *ownFiles) folders() {
 	wanted := slices.Clone(f.Definition.Own.Folders)
@@ -215,8 +233,16 @@ func (f *ownFiles) folders() {
 		wanted = append(wanted, path.Dir(use.Path))
 	}
 	for _, folder := range wanted {
-		if !f.has(folder) {
+		switch {
+		case f.Place == PlaceLocal && isBelow(f.Source.Home, folder): // hiding it would hide what the product brings
+			f.tree.add(folder, node{mode: fs.ModeDir | 0o755})
+		case f.Place == PlaceLocal || !f.has(folder):
 			f.tree.add(folder, node{mode: worldFolder})
+		}
+	}
+	if f.Place == PlaceLocal {
+		for _, folder := range f.hidden() {
+			f.tree.put(folder, node{mode: worldFolder})
 		}
 	}
 	for _, folder := range slices.Sorted(maps.Keys(f.Sockets)) {
@@ -235,4 +261,22 @@ func (f *ownFiles) logs() {
 	for _, file := range files {
 		f.tree.put(file, node{mode: fs.ModeSymlink | 0o777, link: logSink})
 	}
+}
+
+// hosts is the table of names where no engine writes one.
+func (f *ownFiles) hosts() {
+	if f.Place != PlaceLocal {
+		return
+	}
+	text := "127.0.0.1 localhost\n::1 localhost\n"
+	for _, name := range slices.Sorted(maps.Keys(f.Hosts)) {
+		text += fmt.Sprintf("%s %s\n", f.Hosts[name], name)
+	}
+	f.text("/etc/hosts", 0o644, []byte(text))
+}
+
+// isBelow tells whether a path is a folder, or lies in it.
+func isBelow(at, folder string) bool {
+	folder = strings.TrimSuffix(path.Clean(folder), "/")
+	return at == folder || strings.HasPrefix(at, folder+"/")
 }

@@ -34,6 +34,8 @@ type OwnSpec struct {
 	Managed []string `yaml:"managed"`
 	// Accounts finds in a configuration the account that the product is to run under, in its groups `user` and `group`.
 	Accounts Regexp `yaml:"accounts"`
+	// RootOnly finds in a configuration what the product refuses to do unless root starts it.
+	RootOnly Regexp `yaml:"rootOnly"`
 	// Noise are lines of the product's check that say nothing of the configuration.
 	Noise Regexp `yaml:"noise"`
 	// Stamp is what stands before a complaint, such as the time; it is taken away, and of equal lines one is kept.

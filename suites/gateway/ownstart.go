@@ -23,12 +23,17 @@ func StartOwn(ctx context.Context, own Own) (*Running, error) {
 	if err := own.validate(); err != nil {
 		return nil, err
 	}
-	if own.Network == nil {
-		return nil, fmt.Errorf("start %s: a container needs a network", own.Definition.Name)
-	}
 	entries, err := own.entries()
 	if err != nil {
 		return nil, err
+	}
+	switch {
+	case own.Place == PlaceLocal && own.Sandbox == nil:
+		return nil, fmt.Errorf("start %s: a sandbox is needed", own.Definition.Name)
+	case own.Place == PlaceLocal:
+		return own.startLocal(ctx, entries)
+	case own.Network == nil:
+		return nil, fmt.Errorf("start %s: a container needs a network", own.Definition.Name)
 	}
 	if _, err := own.files(nil); err != nil {
 		return nil, err
@@ -52,6 +57,9 @@ func CheckOwn(ctx context.Context, own Own) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if own.Place == PlaceLocal {
+		return own.checkLocal(ctx)
+	}
 	image, err := own.Engine.Image(ctx, own.Definition, own.Image)
 	if err != nil {
 		return err
@@ -107,6 +115,11 @@ func (o Own) reason(ctx context.Context, image Image, binary string, logs *LogBo
 	if checkErr := o.check(ctx, image, binary); errors.As(checkErr, &refused) {
 		return refused
 	}
+	return o.failure(logs, err)
+}
+
+// failure is a start that went wrong, in the user's paths.
+func (o Own) failure(logs *LogBook, err error) error {
 	failure := startError(o.Definition.Name, logs, err)
 	if files, err := config.OpenFiles(o.Source); err == nil {
 		for i, line := range failure.Log {
@@ -128,6 +141,11 @@ func (o Own) check(ctx context.Context, image Image, binary string) (err error) 
 	if err != nil || code == 0 {
 		return err
 	}
+	return o.refused(logs)
+}
+
+// refused is what the product said when its check of the configuration failed.
+func (o Own) refused(logs *LogBook) error {
 	files, err := config.OpenFiles(o.Source)
 	if err != nil {
 		return err
@@ -234,11 +252,15 @@ func (b *box) awaitEntries(ctx context.Context, entries []config.Entry) error {
 	if !b.addr.IsValid() {
 		return b.awaitExit(ctx)
 	}
+	return awaitEntries(ctx, entries, func(config.Entry) netip.Addr { return b.addr }, lookTCP, b.exited)
+}
+
+// awaitEntries waits until every entry accepts at its address.
+func awaitEntries(ctx context.Context, entries []config.Entry, addr func(config.Entry) netip.Addr, look looker, exited <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for _, entry := range entries {
-		at := netip.AddrPortFrom(b.addr, entry.Port)
-		err := awaitReady(ctx, ReadyTCP, []netip.AddrPort{at}, b.exited)
+		err := awaitEach(ctx, look, []netip.AddrPort{netip.AddrPortFrom(addr(entry), entry.Port)}, exited)
 		switch {
 		case errors.Is(err, errExited):
 			return err

@@ -20,6 +20,17 @@ var errExited = errors.New("it exited")
 // awaitReady returns when every lane is ready. It gives up when the context ends, when exited is closed, or after
 // startTimeout.
 func awaitReady(ctx context.Context, kind Readiness, lanes []netip.AddrPort, exited <-chan struct{}) error {
+	look := lookTCP
+	if kind == ReadyHTTP {
+		look = lookHTTP
+	}
+	return awaitEach(ctx, look, lanes, exited)
+}
+
+// looker looks once whether a lane is ready.
+type looker func(ctx context.Context, lane netip.AddrPort) error
+
+func awaitEach(ctx context.Context, look looker, lanes []netip.AddrPort, exited <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	lookers, ctx := errgroup.WithContext(ctx)
@@ -37,7 +48,7 @@ func awaitReady(ctx context.Context, kind Readiness, lanes []netip.AddrPort, exi
 	lookers.Go(func() error {
 		defer close(ready)
 		for i, lane := range lanes {
-			if err := awaitLane(ctx, kind, lane); err != nil {
+			if err := awaitLane(ctx, look, lane); err != nil {
 				return fmt.Errorf("lane %d (%s) is not ready: %w", i, lane, err)
 			}
 		}
@@ -46,11 +57,7 @@ func awaitReady(ctx context.Context, kind Readiness, lanes []netip.AddrPort, exi
 	return lookers.Wait()
 }
 
-func awaitLane(ctx context.Context, kind Readiness, lane netip.AddrPort) error {
-	look := lookTCP
-	if kind == ReadyHTTP {
-		look = lookHTTP
-	}
+func awaitLane(ctx context.Context, look looker, lane netip.AddrPort) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for {

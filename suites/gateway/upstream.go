@@ -61,27 +61,39 @@ type UpstreamSpec struct {
 	Args []string
 }
 
-// Upstream is a running upstream container.
+// Upstream is a running upstream container, or one in a sandbox.
 type Upstream struct {
-	addr netip.Addr
-	logs *LogBook
-	box  *box
+	addr    netip.Addr
+	logs    *LogBook
+	box     *box    // nil in a sandbox
+	inside  *inside // nil in a container
+	control netip.AddrPort
 }
 
-// Addr is the container's own address. Nothing is published.
+// Addr is its own address. Nothing is published.
 func (u *Upstream) Addr() netip.Addr { return u.addr }
 
 // Control is where the control API listens.
-func (u *Upstream) Control() netip.AddrPort { return netip.AddrPortFrom(u.addr, ControlPort) }
+func (u *Upstream) Control() netip.AddrPort { return u.control }
 
 // Logs is what the upstream logs.
 func (u *Upstream) Logs() *LogBook { return u.logs }
 
-// Exited is closed when the container has stopped, for whatever reason.
-func (u *Upstream) Exited() <-chan struct{} { return u.box.exited }
+// Exited is closed when it has stopped, for whatever reason.
+func (u *Upstream) Exited() <-chan struct{} {
+	if u.inside != nil {
+		return u.inside.program.exited
+	}
+	return u.box.exited
+}
 
 // Stop kills the upstream and removes its container. Stopping twice is harmless.
-func (u *Upstream) Stop(ctx context.Context) error { return u.box.remove(ctx) }
+func (u *Upstream) Stop(ctx context.Context) error {
+	if u.inside != nil {
+		return u.inside.program.stop(ctx)
+	}
+	return u.box.remove(ctx)
+}
 
 // Upstream builds the image of the given program, unless it is there, and runs it as root with CAP_NET_ADMIN, so that it
 // can set firewall rules in its own network namespace. It returns when the control port accepts.
@@ -101,7 +113,7 @@ func (e *Engine) Upstream(ctx context.Context, spec UpstreamSpec) (*Upstream, er
 	if spec.Beside != nil {
 		box.addr = spec.Beside.box.addr
 	}
-	u := &Upstream{addr: box.addr, logs: logs, box: box}
+	u := &Upstream{addr: box.addr, logs: logs, box: box, control: netip.AddrPortFrom(box.addr, ControlPort)}
 	ready := box.awaitExit
 	if u.addr.IsValid() {
 		ready = func(ctx context.Context) error {

@@ -164,6 +164,9 @@ func (s *Sandbox) ask(ctx context.Context, req request, fd int) (reply, error) {
 
 // askFor is ask, for a program that is to be known before it can end.
 func (s *Sandbox) askFor(ctx context.Context, req request, fd int, p *Program) (reply, error) {
+	if err := ctx.Err(); err != nil {
+		return reply{}, err
+	}
 	waits := make(chan reply, 1)
 	s.mu.Lock()
 	if s.gone != nil {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -177,13 +178,42 @@ func (s *server) addAddress(a address) error {
 	return netns.AddRoute(nearEnd, alone(a.Addr))
 }
 
-// addTo gives an interface an address, which it may have already.
+// addTo gives an interface an address, which it may have already, and returns when it can be used.
 func addTo(name string, addr netip.Addr) error {
 	_, err := netns.AddAddress(name, alone(addr))
-	if errors.Is(err, unix.EEXIST) {
-		return nil
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return err
 	}
-	return err
+	for deadline := time.Now().Add(addressTime); addr.Is6(); time.Sleep(time.Millisecond) {
+		if err = reach(addr); err == nil {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("add address %s: %w", addr, err)
+		}
+	}
+	return nil
+}
+
+// addressTime bounds how long a new address may take until it can be used: the kernel makes the route to an IPv6 address of
+// its own a moment later (net/ipv6/addrconf.c, addrconf_dad_work). selfTime is for one attempt.
+const (
+	addressTime = 5 * time.Second
+	selfTime    = 20 * time.Millisecond
+)
+
+// reach makes a connection from an address to itself.
+func reach(addr netip.Addr) error {
+	l, err := net.Listen("tcp", netip.AddrPortFrom(addr, 0).String())
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	c, err := net.DialTimeout("tcp", l.Addr().String(), selfTime)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }
 
 // run starts a program, answers, waits for its end and tells of it.

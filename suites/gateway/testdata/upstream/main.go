@@ -35,12 +35,12 @@ func main() {
 		go func() { log.Fatal(http.ListenAndServe(fmt.Sprintf(":%d", port), handler(port))) }()
 	}
 	if socket := os.Getenv("SOCKET"); socket != "" {
-		go serveSocket(socket, handler(0))
+		go serveSocket(listenAt(socket), handler(0)) // it is there before the control port
 	}
 	log.Fatal(http.ListenAndServe(":9500", handler(9500)))
 }
 
-func serveSocket(path string, handler http.Handler) {
+func listenAt(path string) net.Listener {
 	listener, err := net.Listen("unix", path)
 	if err == nil {
 		err = os.Chmod(path, 0o666)
@@ -48,5 +48,9 @@ func serveSocket(path string, handler http.Handler) {
 	if err != nil {
 		log.Fatal(err)
 	}
+	return listener
+}
+
+func serveSocket(listener net.Listener, handler http.Handler) {
 	log.Fatal(http.Serve(listener, handler))
 }
