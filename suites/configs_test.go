@@ -193,7 +193,7 @@ func describe(g config.Group) string {
 	case g.Wait.Tries > 1:
 		tries = fmt.Sprintf("%d tries", g.Wait.Tries)
 	}
-	line += fmt.Sprintf(": connect %s, read %s, %s", limit(g.Wait.Connect), limit(g.Wait.Read), tries)
+	line += fmt.Sprintf(": connect %s, read %s, %s", limit(g.Wait.Connect), limit(g.Wait.Read), tries) + flag(" within "+g.Wait.Within.String(), g.Wait.Within > 0)
 	return line + flag(", pool", g.Pool) + flag(", verified", g.Verify) + flag(" as "+g.ServerName, g.ServerName != "") +
 		flag(", asks "+strings.Join(g.Resolvers, " "), len(g.Resolvers) > 0)
 }
