@@ -23,8 +23,8 @@ func proxyTo(to string) map[string]ownCase {
 			"nginx.conf": "user nginx;\nevents {}\nhttp { server { listen 80; listen [::]:80; location / { proxy_pass http://" + to + "; } } }\n"}},
 		"haproxy": {main: "haproxy.cfg", files: map[string]string{
 			"haproxy.cfg": "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\nfrontend f\n bind :80\n bind :::80 v6only\n default_backend b\nbackend b\n server s " + haproxy + "\n"}},
-		"caddy": {main: "Caddyfile", files: map[string]string{"Caddyfile": ":80 {\n\treverse_proxy " + caddy + "\n}\n"}},
-		"apache": {main: "apache2.conf", files: map[string]string{"apache2.conf": `User www-data
+		"caddy": {main: "Caddyfile", ports: []uint16{80}, files: map[string]string{"Caddyfile": ":80 {\n\treverse_proxy " + caddy + "\n}\n"}},
+		"apache": {main: "apache2.conf", ports: []uint16{80}, files: map[string]string{"apache2.conf": `User www-data
 Group www-data
 Listen 80
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
@@ -35,15 +35,17 @@ ProxyPass / ` + apache + "\n"}},
 	}
 }
 
-// startTo starts every product in front of one address and asks through it. instance makes the gateway and what stands behind it.
-func startTo(t *testing.T, to string, instance func(*testing.T, Own) *Running) {
+// every is all products that run with their users' configuration.
+var every = []string{"apache", "caddy", "haproxy", "nginx"}
+
+// startTo starts products in front of one address and asks through them. instance makes the gateway and what stands behind it.
+func startTo(t *testing.T, to string, products []string, instance func(*testing.T, Own) *Running) {
 	t.Helper()
 	e := testEngine(t)
-	for name, c := range proxyTo(to) {
-		t.Run(name, func(t *testing.T) {
-			own := c.own(t, e, definitions(t)[name])
+	for _, name := range products {
+		t.Run(name+" "+to, func(t *testing.T) {
+			own := proxyTo(to)[name].own(t, e, definitions(t)[name])
 			own.Network, own.Program = testNetwork(t, e), upstreamProgram(t)
-			own.Config.Entries, own.Config.Routes = []config.Entry{{Port: 80}}, nil
 			host, _, _ := strings.Cut(strings.TrimPrefix(to, "["), "]")
 			own.Config.Groups = []config.Group{{Servers: []config.Server{{Host: host}}}}
 			r := instance(t, own)
@@ -76,8 +78,9 @@ func startUpstream(t *testing.T, e *Engine, spec UpstreamSpec) *Upstream {
 }
 
 func TestOwnConfigurationWithAnAddress(t *testing.T) {
-	for _, addr := range []netip.Addr{netip.MustParseAddr("10.20.30.40"), netip.MustParseAddr("2001:db8::7")} {
-		startTo(t, netip.AddrPortFrom(addr, 9003).String(), func(t *testing.T, own Own) *Running {
+	for text, products := range map[string][]string{"10.20.30.40": every, "2001:db8::7": {"nginx", "caddy"}} {
+		addr := netip.MustParseAddr(text)
+		startTo(t, netip.AddrPortFrom(addr, 9003).String(), products, func(t *testing.T, own Own) *Running {
 			u := startUpstream(t, own.Engine, UpstreamSpec{Binary: own.Program, Network: own.Network, Token: "t", IPv6: own.IPv6()})
 			r := startOwn(t, own)
 			if err := u.Take(testContext(t), own.Network, addr, addr.Next()); err != nil {
@@ -92,8 +95,8 @@ func TestOwnConfigurationWithAnAddress(t *testing.T) {
 }
 
 func TestOwnConfigurationWithLoopback(t *testing.T) {
-	for _, to := range []string{"127.0.0.1:9003", "[::1]:9003", "10.9.8.7:9003", "app:9003"} {
-		startTo(t, to, func(t *testing.T, own Own) *Running {
+	for to, products := range map[string][]string{"127.0.0.1:9003": every, "[::1]:9003": {"nginx"}, "10.9.8.7:9003": {"haproxy"}, "app:9003": {"apache"}} {
+		startTo(t, to, products, func(t *testing.T, own Own) *Running {
 			own.Hosts = map[string]netip.Addr{"app": netip.MustParseAddr("127.8.0.1")}
 			r := startOwn(t, own)
 			u := startUpstream(t, own.Engine, UpstreamSpec{Binary: own.Program, Beside: r, Token: "t"})
@@ -106,8 +109,8 @@ func TestOwnConfigurationWithLoopback(t *testing.T) {
 }
 
 func TestOwnConfigurationWithASocket(t *testing.T) {
-	for _, folder := range []string{"/run/app", "/var/run/app", "/tmp"} {
-		startTo(t, "unix:"+folder+"/app.sock", func(t *testing.T, own Own) *Running {
+	for folder, products := range map[string][]string{"/run/app": every, "/var/run/app": {"nginx"}, "/tmp": {"haproxy"}} {
+		startTo(t, "unix:"+folder+"/app.sock", products, func(t *testing.T, own Own) *Running {
 			volume, err := own.Engine.Volume(testContext(t))
 			if err != nil {
 				t.Fatal(err)
@@ -140,7 +143,6 @@ func TestUpstreamJoinsNetworks(t *testing.T) {
 			c := proxyTo(to)["nginx"]
 			own := c.own(t, e, definitions(t)["nginx"])
 			own.Network, own.Hosts = n, map[string]netip.Addr{"extra": n.Spare(0)}
-			own.Config.Entries, own.Config.Routes = []config.Entry{{Port: 80}}, nil
 			r, err := StartOwn(testContext(t), own)
 			if err != nil {
 				t.Fatal(err)

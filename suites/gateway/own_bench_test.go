@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,8 +11,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	"github.com/gatefault/gatefault/suites/config"
 )
 
 // instances is how many gateways a check of a configuration starts side by side.
@@ -28,12 +25,9 @@ func BenchmarkInstances(b *testing.B) {
 		b.Skip(err)
 	}
 	defer e.Close()
-	d := definitions(b)["nginx"]
 	for _, to := range []string{"app:9001", "10.20.30.40:9001", "127.0.0.1:9001"} {
-		dir := bring(b, proxyTo(to)["nginx"].files)
-		own := Own{Definition: d, Place: PlaceContainer, Engine: e, Source: config.Source{Path: dir, Home: d.Own.Home, Main: "nginx.conf"},
-			Program: upstreamProgram(b),
-			Config:  &config.Config{Main: "/etc/nginx/nginx.conf", Read: []string{filepath.Join(dir, "nginx.conf")}, Entries: []config.Entry{{Port: 80}}}}
+		own := proxyTo(to)["nginx"].own(b, e, definitions(b)["nginx"])
+		own.Program = upstreamProgram(b)
 		b.Run(to, func(b *testing.B) {
 			for b.Loop() {
 				startInstances(b, own, to)

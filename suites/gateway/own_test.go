@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,11 +17,13 @@ import (
 
 // ownCase is a realistic configuration of one product: TLS in front, files that the user did not bring, the upstream by name.
 type ownCase struct {
-	files  map[string]string
-	main   string
-	uses   []config.Use
-	broken string // a mistake in the third line of main
-	words  string // what the product says of it
+	files   map[string]string
+	main    string
+	uses    []config.Use // these three where package config does not read the product
+	managed []string
+	ports   []uint16
+	broken  string // a mistake in the third line of main
+	words   string // what the product says of it
 }
 
 func ownCases() map[string]ownCase {
@@ -54,13 +57,6 @@ server {
 }
 `,
 			},
-			uses: []config.Use{
-				{Path: "/etc/letsencrypt/live/shop.example.org/fullchain.pem", Role: config.Certificate, Names: []string{"shop.example.org"}, Pair: "/etc/letsencrypt/live/shop.example.org/privkey.pem"},
-				{Path: "/etc/letsencrypt/live/shop.example.org/privkey.pem", Role: config.Key, Pair: "/etc/letsencrypt/live/shop.example.org/fullchain.pem"},
-				{Path: "/var/log/nginx/shop/access.log", Role: config.Log}, {Path: "/var/log/nginx/shop/error.log", Role: config.Log},
-				{Path: "/var/cache/nginx/shop", Role: config.Folder}, {Path: "/etc/nginx/ssl/dhparam.pem", Role: config.DHParam},
-				{Path: "/etc/nginx/.htpasswd", Role: config.Data}, {Path: "/var/run/nginx/nginx.pid", Role: config.PIDFile},
-			},
 			broken: "no_such_directive on;", words: `unknown directive "no_such_directive" in FILE:3`,
 		},
 		"haproxy": {
@@ -83,17 +79,13 @@ defaults
 frontend web
 	bind *:80
 	bind *:443 ssl crt /etc/haproxy/certs/
+	http-request deny unless { hdr(host) -i shop.example.org }
 	http-request redirect scheme https unless { ssl_fc }
 	default_backend app
 backend app
 	balance roundrobin
 	server app1 app:9001 check
 `},
-			uses: []config.Use{
-				{Path: "/etc/haproxy/certs", Role: config.CertAndKey, Names: []string{"shop.example.org"}},
-				{Path: "/run/haproxy", Role: config.SocketFolder}, {Path: "/var/lib/haproxy", Role: config.Folder},
-				{Path: "/etc/haproxy/errors/503.http", Role: config.ErrorMessage, Status: 503},
-			},
 			broken: "no_such_directive on", words: `[FILE:3] : unknown keyword 'no_such_directive' in 'global' section`,
 		},
 		"caddy": {
@@ -109,6 +101,7 @@ shop.example.org {
 	reverse_proxy app:9001
 }
 `},
+			ports: []uint16{80, 443}, managed: []string{"shop.example.org"},
 			uses:   []config.Use{{Path: "/var/log/caddy/shop.log", Role: config.Log}},
 			broken: "no_such_directive on", words: `FILE:3: unrecognized global option: no_such_directive`,
 		},
@@ -147,6 +140,7 @@ IncludeOptional sites-enabled/*.conf
 </VirtualHost>
 `,
 			},
+			ports: []uint16{80, 443},
 			uses: []config.Use{
 				{Path: "/etc/ssl/certs/shop.pem", Role: config.Certificate, Names: []string{"shop.example.org"}, Pair: "/etc/ssl/private/shop.key"},
 				{Path: "/etc/ssl/private/shop.key", Role: config.Key, Pair: "/etc/ssl/certs/shop.pem"},
@@ -177,22 +171,31 @@ func bring(t testing.TB, files map[string]string) string {
 	return dir
 }
 
-// own makes a gateway of a case, as package config would read it.
-func (c ownCase) own(t *testing.T, e *Engine, d *Definition) Own {
+// own makes a gateway of a case.
+func (c ownCase) own(t testing.TB, e *Engine, d *Definition) Own {
 	t.Helper()
 	dir := bring(t, c.files)
-	layout, err := d.OwnLayout(testContext(t), e, "")
+	layout, err := d.OwnLayout(t.Context(), e, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	source := config.Source{Path: dir, Home: layout.Home, Main: c.main}
-	read := &config.Config{Product: d.Name, Main: filepath.Join(layout.Home, c.main), Uses: c.uses,
-		Entries: []config.Entry{{Port: 80}, {Port: 443, TLS: true}},
-		Routes:  []config.Route{{Entry: 1, Host: "shop.example.org", Path: "/"}}}
-	for name := range c.files {
-		read.Read = append(read.Read, filepath.Join(dir, name))
+	source := config.Source{Path: dir, Home: layout.Home, Main: c.main, Env: d.Own.Env}
+	if !slices.Contains(config.Products(), d.Name) {
+		return Own{Definition: d, Config: c.byHand(dir, source), Source: source, Place: PlaceContainer, Engine: e}
+	}
+	read, err := config.Read(d.Name, source)
+	if err != nil {
+		t.Fatal(err)
 	}
 	return Own{Definition: d, Config: read, Source: source, Place: PlaceContainer, Engine: e}
+}
+
+func (c ownCase) byHand(dir string, source config.Source) *config.Config {
+	read := &config.Config{Main: filepath.Join(source.Home, c.main), Uses: c.uses, Managed: c.managed, Read: []string{filepath.Join(dir, c.main)}}
+	for _, port := range c.ports {
+		read.Entries = append(read.Entries, config.Entry{Port: port, TLS: port == 443})
+	}
+	return read
 }
 
 func TestOwnConfigurationWithTheUpstreamsName(t *testing.T) {

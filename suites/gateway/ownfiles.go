@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net"
 	"os"
 	"path"
 	"slices"
@@ -115,21 +114,24 @@ func (f *ownFiles) certificates() error {
 		if err != nil {
 			return err
 		}
-		f.tree.dropFile(use.Path)
-		at, names := f.certificateFile(use), strings.Join(use.Names, ", ")
-		switch {
-		case use.Role == config.CertAndKey:
-			f.text(at, 0o600, slices.Concat(chain, key))
-			f.stand(use, "a throwaway certificate with its key, for %s", cmp.Or(names, "localhost"))
-		default:
-			f.text(at, 0o644, chain)
-			if use.Pair != "" {
-				f.text(use.Pair, 0o600, key)
-			}
-			f.stand(use, "a throwaway certificate with a key of its own, for %s", cmp.Or(names, "localhost"))
-		}
+		f.certificate(use, chain, key)
 	}
 	return f.keys()
+}
+
+// certificate puts a certificate and its key at their places.
+func (f *ownFiles) certificate(use config.Use, chain, key []byte) {
+	names := cmp.Or(strings.Join(use.Names, ", "), "localhost")
+	if use.Role == config.CertAndKey {
+		f.text(use.Path, 0o600, slices.Concat(chain, key))
+		f.stand(use, "a throwaway certificate with its key, for %s", names)
+		return
+	}
+	f.text(use.Path, 0o644, chain)
+	if use.Pair != "" {
+		f.text(use.Pair, 0o600, key)
+	}
+	f.stand(use, "a throwaway certificate with a key of its own, for %s", names)
 }
 
 // keys makes up the keys that have no certificate beside them.
@@ -148,19 +150,10 @@ func (f *ownFiles) keys() error {
 	return nil
 }
 
-// certificateFile is where a certificate is put. What has no extension may be the folder of many certificates, and a product that
-// can read such a folder is given one.
-func (f *ownFiles) certificateFile(use config.Use) string {
-	if use.Role == config.CertAndKey && f.Definition.Own.CertificateFolders && path.Ext(use.Path) == "" {
-		return path.Join(use.Path, "throwaway.pem")
-	}
-	return use.Path
-}
-
 // managed puts certificates where the product keeps those that it gets from the internet, for each host that is reached
 // over TLS. Where it has one already, it asks nobody.
 func (f *ownFiles) managed() error {
-	for _, host := range f.tlsHosts() {
+	for _, host := range f.Config.Managed {
 		for _, template := range f.Definition.Own.Managed {
 			place, err := expand(template, managedView{strings.ReplaceAll(host, "*", "wildcard_")})
 			if err != nil {
@@ -179,18 +172,6 @@ func (f *ownFiles) managed() error {
 		}
 	}
 	return nil
-}
-
-// tlsHosts are the host names that clients reach over TLS.
-func (o Own) tlsHosts() []string {
-	var hosts []string
-	for _, route := range o.Config.Routes {
-		if o.Config.Entries[route.Entry].TLS && route.Host != "" && net.ParseIP(route.Host) == nil {
-			hosts = append(hosts, strings.ToLower(route.Host))
-		}
-	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
 }
 
 // uses lists what the configuration names in these roles, but for what is no file of its own.

@@ -62,13 +62,13 @@ func (s *Sandbox) look(ctx context.Context, at netip.AddrPort) error {
 
 // command is the product's program with these arguments.
 func (o Own) command(args []string) (sandbox.Command, error) {
-	args, err := OwnView{Config: o.Config.Main, Home: o.Source.Home, Foreground: o.Config.Foreground}.args(args)
+	args, err := OwnView{Config: o.Config.Main, Prefix: o.prefix(), Foreground: o.Config.Foreground}.args(args)
 	env := os.Environ()
 	for _, name := range slices.Sorted(maps.Keys(o.environment())) {
 		env = append(env, name+"="+o.environment()[name])
 	}
 	// The permissions of files decide who may connect to a socket.
-	return sandbox.Command{Path: o.Sandbox.binary, Args: args, Env: env, Dir: o.Source.Home, Bound: len(o.Sockets) > 0}, err
+	return sandbox.Command{Path: o.Sandbox.binary, Args: args, Env: env, Dir: o.prefix(), Bound: len(o.Sockets) > 0}, err
 }
 
 // reasonLocal tells why the gateway did not start: when its own check refuses the configuration, that is it.

@@ -82,7 +82,7 @@ func (o Own) trust() map[string]string {
 
 // data makes up files that are read and that neither the user nor the image has.
 func (f *ownFiles) data() error {
-	for _, use := range f.uses(config.Data, config.DHParam, config.Revoked, config.TicketKey, config.ErrorMessage) {
+	for _, use := range f.uses(config.DHParam, config.Revoked, config.TicketKey, config.ErrorMessage, config.Data) {
 		if f.has(use.Path) {
 			continue
 		}
@@ -99,28 +99,26 @@ func (f *ownFiles) data() error {
 	return nil
 }
 
-// content chooses what a file may hold by its role.
+// content is what a file may hold.
 func (f *ownFiles) content(use config.Use) (content []byte, what string, err error) {
 	switch use.Role {
 	case config.DHParam:
 		return []byte(ffdhe2048), "the Diffie-Hellman group ffdhe2048 of RFC 7919", nil
 	case config.Revoked:
 		content, err = f.made.revocations()
-		return content, "an empty list of revoked certificates", err
-	case config.ErrorMessage:
-		status := cmp.Or(use.Status, http.StatusServiceUnavailable)
-		return errorAnswer(status), fmt.Sprintf("a plain answer %d", status), nil
+		return content, "a list of revoked certificates without any", err
 	case config.TicketKey:
 		return bytes.Repeat([]byte("gatefault throwaway "), 4), "a throwaway key for session tickets", nil
+	case config.ErrorMessage:
+		status := cmp.Or(use.Status, http.StatusServiceUnavailable)
+		text := fmt.Sprintf("%d %s", status, http.StatusText(status))
+		return fmt.Appendf(nil, errorMessage, text), "a plain answer " + text, nil
 	}
 	return nil, "an empty file", nil
 }
 
-// errorAnswer is what a file of HAProxy's errorfile directive may hold.
-func errorAnswer(status int) []byte {
-	text := fmt.Sprintf("%d %s", status, http.StatusText(status))
-	return fmt.Appendf(nil, "HTTP/1.0 %s\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n<h1>%s</h1>\n", text, text)
-}
+// errorMessage is what a file of HAProxy's errorfile directive may hold.
+const errorMessage = "HTTP/1.0 %[1]s\r\nConnection: close\r\nContent-Type: text/html\r\n\r\n<h1>%[1]s</h1>\n"
 
 // ffdhe2048 is a Diffie-Hellman group that everybody may use (RFC 7919, appendix A.1).
 const ffdhe2048 = `-----BEGIN DH PARAMETERS-----
@@ -139,38 +137,21 @@ var accountName = regexp.MustCompile(`^[a-z_][a-z0-9_-]*$`)
 // firstAccount is the number of the first account that is made up.
 const firstAccount = 2001
 
-// accounts adds the accounts that the configuration names and the image does not have.
+// accounts adds the accounts that the configuration names and the image does not have. A user's group, unless another one is
+// named, has its name.
 func (f *ownFiles) accounts() error {
-	if f.image == nil || f.Definition.Own.Accounts.Regexp == nil {
-		return nil
+	var users, groups []string
+	for _, account := range f.Config.Accounts {
+		groups = append(groups, account.Name)
+		if !account.Group {
+			users = append(users, account.Name)
+		}
 	}
-	users, groups, err := f.namedAccounts()
-	if err != nil {
-		return err
+	if f.image != nil && len(groups) > 0 {
+		f.extend(passwdFile, users, "%[1]s:x:%[2]d:%[2]d::/nonexistent:/usr/sbin/nologin\n")
+		f.extend(groupFile, groups, "%[1]s:x:%[2]d:\n")
 	}
-	f.extend(passwdFile, users, "%[1]s:x:%[2]d:%[2]d::/nonexistent:/usr/sbin/nologin\n")
-	f.extend(groupFile, groups, "%[1]s:x:%[2]d:\n")
 	return nil
-}
-
-// namedAccounts reads them in the configuration. An account's group, unless another one is named, has its name.
-func (f *ownFiles) namedAccounts() (users, groups []string, err error) {
-	expression := f.Definition.Own.Accounts.Regexp
-	for _, read := range f.Config.Read {
-		at, brought := f.user.Gateway(read)
-		if !brought {
-			continue
-		}
-		text, err := f.user.Read(at)
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, found := range expression.FindAllStringSubmatch(text, -1) {
-			user, group := found[expression.SubexpIndex("user")], found[expression.SubexpIndex("group")]
-			users, groups = append(users, user), append(groups, user, group)
-		}
-	}
-	return users, groups, nil
 }
 
 // extend adds lines to a table of accounts.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -27,13 +26,9 @@ type OwnSpec struct {
 	Logs []string `yaml:"logs"`
 	// Samples are files of images that would be read along with a user's folder. They are emptied when a folder is brought.
 	Samples []string `yaml:"samples"`
-	// CertificateFolders says that a certificate may be a folder with several.
-	CertificateFolders bool `yaml:"certificateFolders"`
 	// Managed are the places, without their extension, of certificates that the product would get for a host from an
 	// authority on the internet. Templates of the host's name; .crt, .key and .json lie there.
 	Managed []string `yaml:"managed"`
-	// Accounts finds in a configuration the account that the product is to run under, in its groups `user` and `group`.
-	Accounts Regexp `yaml:"accounts"`
 	// RootOnly finds in a configuration what the product refuses to do unless root starts it.
 	RootOnly Regexp `yaml:"rootOnly"`
 	// Noise are lines of the product's check that say nothing of the configuration.
@@ -71,8 +66,8 @@ func (h Hint) of(line string) string {
 type OwnView struct {
 	// Config is the main file or, where the product reads all files of a folder, the folder.
 	Config string
-	// Home is the folder where the configuration lies.
-	Home string
+	// Prefix is the folder at which relative paths begin that do not begin at the main file's; see [config.Source].
+	Prefix string
 	// Foreground says that the configuration keeps the product in the foreground by itself.
 	Foreground bool
 }
@@ -115,7 +110,7 @@ func (s *OwnSpec) problems() []problem {
 		check(path.IsAbs(name), "%q is no absolute path", name)
 	}
 	for _, templates := range [][]string{s.Run, s.Check} {
-		_, err := OwnView{Config: s.Home + "/" + s.Main, Home: s.Home}.args(templates)
+		_, err := OwnView{Config: s.Home + "/" + s.Main, Prefix: s.Home}.args(templates)
 		check(len(templates) > 0, "needs run and check")
 		check(err == nil, "%w", err)
 	}
@@ -125,9 +120,6 @@ func (s *OwnSpec) problems() []problem {
 	}
 	for _, hint := range s.Hints {
 		check(hint.Match.Regexp != nil && hint.Say != "", "hints need match and say")
-	}
-	if r := s.Accounts.Regexp; r != nil && (r.SubexpIndex("user") < 0 || r.SubexpIndex("group") < 0) {
-		found = append(found, problem{"own", errors.New("accounts needs groups named user and group")})
 	}
 	return found
 }

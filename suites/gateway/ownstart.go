@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -187,9 +188,12 @@ func (o Own) user(image Image) string {
 	return image.user
 }
 
+// prefix is the folder where the gateway is started.
+func (o Own) prefix() string { return cmp.Or(o.Source.Prefix, o.Source.Home) }
+
 func (o Own) request(image Image, binary string, args []string) (testcontainers.ContainerRequest, error) {
 	d := o.Definition
-	view := OwnView{Config: o.Config.Main, Home: o.Source.Home, Foreground: o.Config.Foreground}
+	view := OwnView{Config: o.Config.Main, Prefix: o.prefix(), Foreground: o.Config.Foreground}
 	command, err := view.args(args)
 	if err != nil {
 		return testcontainers.ContainerRequest{}, err
@@ -198,7 +202,7 @@ func (o Own) request(image Image, binary string, args []string) (testcontainers.
 		Name: uniqueName(d.Name, "own"), Image: image.Ref, Labels: o.Engine.labels("gateway"),
 		Entrypoint: append([]string{binary}, command...), Cmd: []string{}, Env: o.environment(),
 		ConfigModifier: func(c *container.Config) {
-			c.User, c.WorkingDir = o.user(image), o.Source.Home
+			c.User, c.WorkingDir = o.user(image), o.prefix()
 			c.Healthcheck = noHealthcheck()
 		},
 		HostConfigModifier: o.host,

@@ -40,13 +40,6 @@ func (t tree) add(at string, n node) {
 // put puts a node in the place of any other.
 func (t tree) put(at string, n node) { t[path.Clean(at)] = n }
 
-// dropFile takes a file away, so that a folder can be put there.
-func (t tree) dropFile(at string) {
-	if !t[path.Clean(at)].mode.IsDir() {
-		delete(t, path.Clean(at))
-	}
-}
-
 // write packs the tree as a tar archive whose files belong to an account.
 func (t tree) write(w io.Writer, owner account) error {
 	archive := tar.NewWriter(w)
