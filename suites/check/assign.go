@@ -91,7 +91,16 @@ func sharing(routes []*PlannedRoute) (groups [][]*PlannedRoute) {
 }
 
 func share(a, b []config.Server) bool {
-	return slices.ContainsFunc(a, func(s config.Server) bool { return slices.ContainsFunc(b, sameServer(s)) })
+	return slices.ContainsFunc(a, func(s config.Server) bool { return slices.ContainsFunc(b, sameServer(here(s))) }) ||
+		slices.ContainsFunc(b, func(s config.Server) bool { return slices.ContainsFunc(a, sameServer(here(s))) })
+}
+
+// here gives localhost the address that it most often has.
+func here(s config.Server) config.Server {
+	if strings.EqualFold(s.Host, "localhost") {
+		s.Host = "127.0.0.1"
+	}
+	return s
 }
 
 // bound leaves out the least telling of the long cells of routes that share servers, so that the others can all wait at the

@@ -28,8 +28,13 @@ type Report struct {
 	Findings []Finding  `json:"findings"`
 	Cells    []Cell     `json:"cells"`
 	Timing   run.Timing `json:"timing"`
-	// Longest is the longest chain of timeouts that the configuration implies, in nanoseconds: with two servers of 60 s
-	// each it is 120 s. 0: one of them is unlimited.
+	// Product are findings that this version of the product shows in every configuration. They are not the configuration's
+	// fault, so they fail nothing; a policy that asks for the standard has them among the findings.
+	Product []Finding `json:"product,omitempty"`
+	// Notes tell what the user might not expect, one sentence each.
+	Notes []string `json:"notes,omitempty"`
+	// Longest is the longest chain of timeouts that the configuration implies, as far as it was waited for, in nanoseconds:
+	// with two servers of 60 s each it is 120 s.
 	Longest time.Duration `json:"longest,omitempty"`
 	Run     *run.Report   `json:"-"`
 }
@@ -91,7 +96,10 @@ type Finding struct {
 	Evidence []Evidence      `json:"evidence,omitempty"`
 	Why      string          `json:"why"`
 	Fix      string          `json:"fix"` // in this product's configuration
-	Cite     string          `json:"cite,omitempty"`
+	// Example are lines of this product's configuration that mend it, and Manual is where its manual speaks of them.
+	Example string `json:"example,omitempty"`
+	Manual  string `json:"manual,omitempty"`
+	Cite    string `json:"cite,omitempty"`
 	// At is the place in the user's configuration that it is about.
 	At *config.Position `json:"at,omitempty"`
 	// Ignored is set when the policy says so.

@@ -107,7 +107,7 @@ func (r *resolver) plan(g *config.Group, c config.Route) *PlannedRoute {
 	p := &PlannedRoute{Route: run.Route{Name: g.Name, Request: scenarios.Request{
 		Method: cmp.Or(c.Method, defaultRequest.Method), Path: cmp.Or(c.Path, defaultRequest.Path), Headers: maps.Clone(c.Headers)}}}
 	p.lead(g, c.At)
-	p.traits.websocket = c.WebSocket
+	p.RateLimited, p.traits.websocket = c.RateLimit, c.WebSocket
 	var err error
 	if p.Entry, err = r.entry(r.Entry, &c); err != nil {
 		r.note("%s: %s.", c.At, err)

@@ -20,12 +20,14 @@ type Plan struct {
 	Upstreams []config.Server
 	// Notes tell what the user might not expect, one sentence each.
 	Notes []string
-	// Command is what the user called; flags are added to it that run a cell alone.
-	Command string
+	// Reproduce gives the command that runs one scenario alone, on a route if it has to be named; nil: one without any of
+	// the user's own flags.
+	Reproduce func(route, scenario string) string
 	// Today decides what has expired.
 	Today time.Time
 
-	known map[string]definition // of findings, by id
+	known map[string]definition // findings by id
+	mends map[string]mend       // in the product's configuration
 }
 
 // PlannedRoute is a way through the gateway and what is to run on it.
@@ -55,7 +57,11 @@ type LeftOut struct {
 // Resolve finds out what to run: the routes of the configuration, or of the project where it names some, and the scenarios
 // that say something of each, adapted to its timeouts. cfg may be nil with a target. Every error is the user's mistake.
 func Resolve(p *Project, cfg *config.Config, catalogue *scenarios.Catalogue, today time.Time) (*Plan, error) {
-	definitions, err := definitions()
+	known, err := definitions()
+	if err != nil {
+		return nil, err
+	}
+	mends, err := mendsOf(p.Gateway)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +83,7 @@ func Resolve(p *Project, cfg *config.Config, catalogue *scenarios.Catalogue, tod
 	if routes, err = p.chosen(routes); err != nil {
 		return nil, err
 	}
-	plan := &Plan{Project: p, Config: cfg, Routes: routes, Upstreams: r.named(), Notes: r.notes, Command: "gatefault check", Today: today, known: definitions}
+	plan := &Plan{Project: p, Config: cfg, Routes: routes, Upstreams: r.named(), Notes: r.notes, Today: today, known: known, mends: mends}
 	return plan, plan.assign(chosen)
 }
 

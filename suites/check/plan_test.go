@@ -184,7 +184,7 @@ func TestRoutesOfTheProject(t *testing.T) {
 	}
 	// A request of the command line takes the place of the detected one of its upstream; the other route stays.
 	p := New()
-	if err := p.Merge(Flags{Requests: []string{"/api/health"}, Routes: []string{"GET /api/health"}}); err != nil {
+	if err := p.Merge(Flags{Requests: []string{"/api/health"}, Routes: []string{"api"}}); err != nil {
 		t.Fatal(err)
 	}
 	if plan = resolve(t, p, cfg); len(plan.Routes) != 1 || plan.Routes[0].Request.Path != "/api/health" {
@@ -278,6 +278,9 @@ func TestEveryScenarioRunsOrHasAReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := map[string]bool{}
+	for _, id := range data.Slow {
+		named[id] = true
+	}
 	for _, w := range data.Waits {
 		named[w.Scenario] = true
 	}

@@ -53,6 +53,9 @@ func (r *resolver) asked() (out []*PlannedRoute, err error) {
 		if err != nil {
 			return nil, err
 		}
+		if planned.Group != nil && route.Name == "" {
+			planned.Name = planned.Group.Name
+		}
 		out = append(out, planned)
 	}
 	return out, nil
@@ -102,7 +105,7 @@ func (r *resolver) explicitRoute(at string, route Route) (*PlannedRoute, error) 
 			return nil, r.errorf(at, "%s", unspeakable(group))
 		}
 		out.lead(group, way.At)
-		out.traits.websocket = way.WebSocket
+		out.RateLimited, out.traits.websocket = way.RateLimit, way.WebSocket
 	} else if out.Servers = servers(route.Upstreams); len(out.Servers) == 0 {
 		out.Servers = servers(r.Upstreams)
 	}

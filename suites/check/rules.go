@@ -18,11 +18,12 @@ var rulesFile []byte
 
 // rules is the content of scenarios.yaml, which explains itself.
 type rules struct {
-	Rules []rule  `yaml:"rules"`
-	Waits []wait  `yaml:"waits"`
-	Needs []need  `yaml:"needs"`
-	Adapt []adapt `yaml:"adapt"`
-	Also  []also  `yaml:"also"`
+	Rules []rule   `yaml:"rules"`
+	Waits []wait   `yaml:"waits"`
+	Needs []need   `yaml:"needs"`
+	Adapt []adapt  `yaml:"adapt"`
+	Slow  []string `yaml:"slow"`
+	Also  []also   `yaml:"also"`
 }
 
 // rule is what scenarios ask of a route.

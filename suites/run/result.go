@@ -23,6 +23,9 @@ const (
 	Observed    Verdict = "observed"     // nothing was expected: see scenarios.Setting
 )
 
+// RecoveryTimeout is how long a cell looks for recovery.
+const RecoveryTimeout = recoveryTimeout
+
 // Verdicts lists the alphabet, best first.
 func Verdicts() []Verdict {
 	return []Verdict{Standard, Deviates, Drifted, Observed, NotInjected, Unsupported, Error}

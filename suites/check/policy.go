@@ -1,0 +1,181 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/run"
+)
+
+// expectation gives the first of the policy's that is about a cell.
+func (p *Project) expectation(c *judged) *Expect {
+	for i, e := range p.Policy.Expect {
+		if (e.Route == "" || e.Route == c.Route) && (e.Cause == "" || e.Cause == c.Cause) && (e.Scenario == "" || fits([]string{e.Scenario}, c.ID)) {
+			return &p.Policy.Expect[i]
+		}
+	}
+	return nil
+}
+
+// unmet lists what a cell lacks of an expectation, in words.
+func (e *Expect) unmet(c *judged) (out []string) {
+	fail := func(is bool, format string, args ...any) {
+		if is {
+			out = append(out, fmt.Sprintf(format, args...))
+		}
+	}
+	fail(!e.Status.IsZero() && !e.Status.Met(c.Observed), "the client gets %s instead of %s", c.words(), e.Status)
+	fail(e.Within > 0 && c.Total > e.Within, "it takes %s instead of at most %s", seconds(c.Total), e.Within)
+	fail(e.Recovery > 0 && !c.Lasting && c.Recovery == nil, "requests still fail %s afterwards, instead of at most %s", run.RecoveryTimeout, e.Recovery)
+	fail(e.Recovery > 0 && c.Recovery != nil && *c.Recovery > e.Recovery, "requests fail for %s afterwards instead of at most %s", recovery(c.Recovery), e.Recovery)
+	fail(e.Attempts > 0 && c.Attempts != e.Attempts, "the gateway goes to the upstream %s instead of %d", times(c.Attempts), e.Attempts)
+	fail(e.MaxAttempts > 0 && c.Attempts > e.MaxAttempts, "the gateway goes to the upstream %s instead of at most %d", times(c.Attempts), e.MaxAttempts)
+	fail(e.Truncation == Detectable && c.Observed.Kind == scenarios.Silent, "an answer that is cut looks complete")
+	return out
+}
+
+func times(n int) string { return count(n, "time") }
+
+// String says in words what is expected.
+func (e Expect) String() string {
+	var out []string
+	add := func(is bool, text string) {
+		if is {
+			out = append(out, text)
+		}
+	}
+	add(!e.Status.IsZero(), e.Status.String())
+	add(e.Within > 0, fmt.Sprintf("within %s", e.Within))
+	add(e.Attempts > 0, "after "+count(e.Attempts, "attempt"))
+	add(e.MaxAttempts > 0, "after at most "+count(e.MaxAttempts, "attempt"))
+	add(e.Recovery > 0, fmt.Sprintf("well again within %s", e.Recovery))
+	add(e.Truncation != "", "a cut that can be told")
+	return strings.Join(out, ", ")
+}
+
+// facet is what a finding is about; an expectation that speaks of it, and is met, takes its place.
+type facet string
+
+// Facets.
+const (
+	byOutcome  facet = "outcome"
+	byTime     facet = "time"
+	byRecovery facet = "recovery"
+	byAttempts facet = "attempts"
+	byContent  facet = "content" // no expectation speaks of it
+)
+
+// wanted tells whether the policy wants just what was observed in one facet.
+func (c *judged) wanted(f facet) bool {
+	e := c.expect
+	if e == nil || len(c.unmet) > 0 {
+		return false
+	}
+	switch f {
+	case byOutcome:
+		return !e.Status.IsZero()
+	case byTime:
+		return e.Within > 0
+	case byRecovery:
+		return e.Recovery > 0
+	case byAttempts:
+		return e.Attempts > 0 || e.MaxAttempts > 0
+	}
+	return false
+}
+
+// accepted tells whether the outcome is one that the policy's default takes.
+func (c *judged) accepted() bool {
+	switch {
+	case c.Verdict == run.Standard:
+		return true
+	case c.stance() == AcceptStandard:
+		return false
+	}
+	return c.Verdict == run.Deviates || c.tolerable()
+}
+
+// tolerable tells whether an outcome tells the client the same as one that the standards permit. A user's own settings, such
+// as health checks, retries or error pages, decide which of the gateway's errors it is; and whether a client sees nothing
+// or a part of an answer that breaks off, it knows that it has not got it.
+func (c *judged) tolerable() bool {
+	cut := []scenarios.Kind{scenarios.Truncated, scenarios.Closed, scenarios.Reset}
+	return slices.ContainsFunc(c.Scenario.Standard, func(e scenarios.Expectation) bool {
+		return gatewayError(e.Outcome) && gatewayError(c.Observed) || e.Outcome.Kind == scenarios.Truncated && slices.Contains(cut, c.Observed.Kind)
+	})
+}
+
+// gatewayError tells whether the gateway says that it got no good answer in time (RFC 9110 §15.6.3 to §15.6.5).
+func gatewayError(o scenarios.Outcome) bool {
+	return o.Kind == scenarios.Made && o.Status >= 502 && o.Status <= 504
+}
+
+// want says in words what the policy asks for.
+func (c *judged) want() string {
+	if c.expect != nil {
+		return c.expect.String()
+	}
+	text := c.standards()
+	if c.stance() == AcceptKnown && c.Known != nil && !strings.Contains(text, c.Known.Outcome.String()) {
+		text += ", or " + c.Known.Outcome.String() + " as is known of " + c.Gateway.Name
+	}
+	return text
+}
+
+// standards lists the outcomes that the standards permit.
+func (c *judged) standards() string {
+	var out []string
+	for _, e := range c.Standard {
+		out = append(out, e.Want().String())
+	}
+	return strings.Join(out, " or ")
+}
+
+// instead says what was expected where something else came.
+func (c *judged) instead() string {
+	text := "the standards ask for " + c.standards()
+	if c.Known != nil {
+		text += ", and known of this version is " + c.Known.Outcome.String()
+	}
+	return text
+}
+
+// ignores gives the policy's reason to ignore a finding in a cell, or the whole cell; nil when it counts.
+func (p *Plan) ignores(id string, c *judged) *Ignore {
+	for i, e := range p.Project.Policy.Ignore {
+		if !e.expired(p.Today) && (e.Route == "" || e.Route == c.Route) && (e.Finding == "" || e.Finding == id) && (e.Scenario == "" || fits([]string{e.Scenario}, c.ID)) {
+			return &p.Project.Policy.Ignore[i]
+		}
+	}
+	return nil
+}
+
+// expired tells what was ignored and counts again.
+func (p *Plan) expired() (out []string) {
+	for _, e := range p.Project.Policy.Ignore {
+		if !e.expired(p.Today) {
+			continue
+		}
+		what := e.Finding
+		if e.Scenario != "" {
+			what = strings.TrimSpace(what + " in " + e.Scenario)
+			what = strings.TrimPrefix(what, "in ")
+		}
+		out = append(out, fmt.Sprintf("%s was ignored until %s and counts again: %s", capital(what), e.Until, e.Reason))
+	}
+	return out
+}
+
+// reproduce is the command that runs a cell alone.
+func (p *Plan) reproduce(c *judged) string {
+	if p.Reproduce == nil {
+		return "gatefault check -s " + c.ID
+	}
+	route := c.Route
+	if len(p.Routes) == 1 {
+		route = ""
+	}
+	return p.Reproduce(route, c.ID)
+}
