@@ -16,3 +16,6 @@ func (d directive) arg(i int) string {
 	}
 	return ""
 }
+
+// last is the last argument, or empty.
+func (d directive) last() string { return d.arg(max(0, len(d.args)-1)) }

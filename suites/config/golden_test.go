@@ -142,8 +142,8 @@ func flags(pairs ...any) string {
 // testConfigs are the texts of a product's test configurations, for fuzzing to begin with.
 func testConfigs(f *testing.F, product, extension string) []string {
 	var texts []string
-	err := filepath.WalkDir(filepath.Join("testdata", product), func(file string, _ os.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(file, extension) {
+	err := filepath.WalkDir(filepath.Join("testdata", product), func(file string, entry os.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() && strings.HasSuffix(file, extension) {
 			text, err := os.ReadFile(file)
 			texts = append(texts, string(text))
 			return err

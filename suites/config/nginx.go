@@ -13,6 +13,12 @@ func readNginx(files *Files, src Source) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := nginxConfig(files, src, top)
+	c.Missing = p.missing
+	return c, nil
+}
+
+func nginxConfig(files *Files, src Source, top []directive) *Config {
 	h := newNginxHTTP(files, src, top)
 	routes := h.routes()
 	uses := &nginxUses{h: h}
@@ -25,11 +31,11 @@ func readNginx(files *Files, src Source) (*Config, error) {
 	}
 	ways, wanted := routes.sorted()
 	c := &Config{
-		Entries: h.entries, Groups: routes.groups, Routes: ways, Missing: p.missing, Uses: slices.Concat(uses.uses, wanted), Names: uses.hosts,
+		Entries: h.entries, Groups: routes.groups, Routes: ways, Uses: slices.Concat(uses.uses, wanted), Names: uses.hosts, Managed: uses.managed,
 	}
 	c.addNginxMain(h)
 	c.addNginxStreams(h)
-	return c, nil
+	return c
 }
 
 // addNginxMain adds what stands outside of all blocks. A group's name is its user's unless it is given:

@@ -112,6 +112,21 @@ func (u *nginxUses) names(scope *nginxScope) []string {
 	return names
 }
 
+// acme are the names of a certificate that nginx gets from an authority: those given, or the servers' that use it.
+// See https://nginx.org/en/docs/http/ngx_http_acme_module.html#acme_certificate.
+func (u *nginxUses) acme(scope *nginxScope, d directive) []string {
+	var names []string
+	for _, name := range d.args[min(1, len(d.args)):] {
+		if !strings.Contains(name, "=") && validHost(name) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		names = u.names(scope)
+	}
+	return names
+}
+
 // errorPages adds the files that error_page leads to: without them nginx answers with another status.
 func (u *nginxUses) errorPages() {
 	for _, s := range u.h.servers {
@@ -124,7 +139,7 @@ func (u *nginxUses) errorPages() {
 }
 
 func (u *nginxUses) errorPage(s *nginxServer, d directive) {
-	page, _, _ := strings.Cut(d.arg(len(d.args)-1), "?")
+	page, _, _ := strings.Cut(d.last(), "?")
 	if !strings.HasPrefix(page, "/") || nginxVariable(page) {
 		return
 	}

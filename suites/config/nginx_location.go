@@ -129,7 +129,7 @@ func (l *nginxLocation) each(do func(*nginxLocation)) {
 func (l *nginxLocation) paths() []string {
 	switch l.kind {
 	case "=":
-		return []string{l.match}
+		return nginxPaths(l.match)
 	case "@":
 		return nil
 	case "~", "~*":
@@ -166,7 +166,7 @@ func (l *nginxLocation) expressionPaths() []string {
 		}
 	}
 	folder := strings.TrimSuffix(around, "/")
-	all := nginxPaths(text, folder+"/index.php", folder+"/index"+text, folder+text, folder+"/"+text, folder+"/gatefault"+text,
+	all := nginxPaths(text, folder+"/index.php", folder+"/index"+text, folder+"/gatefault"+text, folder+text, folder+"/"+text,
 		folder+text+"/gatefault", folder+"/"+text+"/gatefault", text+"gatefault")
 	return slices.DeleteFunc(all, func(path string) bool { return !l.expr.matches(path) })
 }

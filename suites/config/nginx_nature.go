@@ -37,19 +37,15 @@ func (w *nginxWalk) needs() string {
 
 // nginxDenies says that some clients are refused by their address. Allow and deny are one list, and the first that fits counts.
 func nginxDenies(scope *nginxScope) bool {
-	for ; scope != nil; scope = scope.outer {
-		listed := false
-		for _, d := range scope.list {
-			if d.name != "allow" && d.name != "deny" {
-				continue
-			}
-			if d.arg(0) == "all" {
-				return d.name == "deny"
-			}
-			listed = true
-		}
-		if listed {
-			return false
+	for scope != nil && len(scope.own("allow"))+len(scope.own("deny")) == 0 {
+		scope = scope.outer
+	}
+	if scope == nil {
+		return false
+	}
+	for _, d := range scope.list {
+		if (d.name == "allow" || d.name == "deny") && d.arg(0) == "all" {
+			return d.name == "deny"
 		}
 	}
 	return false

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -110,7 +111,7 @@ func ask(t *testing.T, port int, host, method, target string, fields map[string]
 
 // TestNginxGoesWhereWeSay makes each request that was found for a route, and nginx passes it to the server that we say.
 func TestNginxGoesWhereWeSay(t *testing.T) {
-	for _, name := range []string{"rewrites", "maps"} {
+	for _, name := range []string{"rewrites", "maps", "documents"} {
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("testdata/nginx", name, "nginx.conf"))
 			if err != nil {
@@ -120,6 +121,7 @@ func TestNginxGoesWhereWeSay(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			makeUses(t, c)
 			for _, r := range c.Routes {
 				entry, servers := c.Entries[r.Entry], c.Groups[r.Group].Servers
 				if r.Needs != "" || entry.ProxyProtocol || servers[0].Kind() == Name {
@@ -137,6 +139,26 @@ func TestNginxGoesWhereWeSay(t *testing.T) {
 	}
 }
 
+// makeUses makes the folders and files that a configuration names, as they are made for a gateway whose user did not bring them.
+func makeUses(t *testing.T, c *Config) {
+	t.Helper()
+	for _, use := range c.Uses {
+		if !strings.HasPrefix(use.Path, os.TempDir()) {
+			continue
+		}
+		var err error
+		switch use.Role {
+		case Folder:
+			err = os.MkdirAll(use.Path, 0o755)
+		case Data:
+			err = errors.Join(os.MkdirAll(filepath.Dir(use.Path), 0o755), os.WriteFile(use.Path, nil, 0o644))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 var (
 	testName   = regexp.MustCompile(`\b[a-z][a-z0-9]*:(80|8080|9000)\b`)
 	testListen = regexp.MustCompile(`(listen (?:127\.0\.0\.1:)?|http://127\.0\.0\.1:)(80\d*)\b`)
@@ -146,6 +168,7 @@ var (
 func onLoopback(t *testing.T, text string) string {
 	t.Helper()
 	port, names, ports := echo(t), map[string]string{}, map[string]int{}
+	text = strings.ReplaceAll(text, "/srv/", t.TempDir()+"/")
 	text = testListen.ReplaceAllStringFunc(text, func(found string) string {
 		parts := testListen.FindStringSubmatch(found)
 		if ports[parts[2]] == 0 {

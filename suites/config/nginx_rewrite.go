@@ -127,9 +127,9 @@ func (w *nginxWalk) fileTest(test, name string) bool {
 	case "-f":
 		return w.exists(name)
 	case "-d":
-		return w.h.files.Has(name) && !w.h.files.isFile(name)
+		return w.isFolder(name)
 	}
-	return w.h.files.Has(name) || w.exists(name) // -e, -x
+	return w.isFolder(name) || w.exists(name) // -e, -x
 }
 
 func (w *nginxWalk) compare(value, operator, with string) bool {

@@ -71,6 +71,9 @@ func (h *nginxHTTP) worth(s *nginxServer) []int {
 
 // host is the best Host field that leads to the server on an entry.
 func (rs *nginxRoutes) host(s *nginxServer, entry int) (string, bool) {
+	if rs.entries[entry].TLS && s.scope.on("ssl_reject_handshake") {
+		return "", false
+	}
 	for _, host := range s.hosts() {
 		if rs.server(entry, host) == s {
 			return host, true

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"path"
 	"strings"
 )
@@ -20,6 +21,7 @@ type nginxHTTP struct {
 	sockets   map[string]bool // unix sockets that it listens on itself
 	exprs     map[nginxExprKey]*nginxExpr
 	chosen    map[nginxKey]*nginxServer
+	byEntry   [][]*nginxServer
 }
 
 type nginxExprKey struct {
@@ -127,17 +129,18 @@ func (h *nginxHTTP) entry(l nginxListen) int {
 
 // on lists the servers of an entry, the one for unknown hosts first.
 func (h *nginxHTTP) on(entry int) []*nginxServer {
-	var all []*nginxServer
-	for _, s := range h.servers {
-		standby, listens := s.standby[entry]
-		switch {
-		case listens && standby:
-			all = append([]*nginxServer{s}, all...)
-		case listens:
-			all = append(all, s)
+	if h.byEntry == nil {
+		h.byEntry = make([][]*nginxServer, len(h.entries))
+		for _, s := range h.servers {
+			for i, standby := range s.standby {
+				h.byEntry[i] = append(h.byEntry[i], s)
+				if standby {
+					h.byEntry[i] = append([]*nginxServer{s}, h.byEntry[i]...)
+				}
+			}
 		}
 	}
-	return all
+	return h.byEntry[entry]
 }
 
 // server is the one that takes a request for a host: an exact name, the longest wildcard before or after, the first
@@ -235,13 +238,10 @@ func validHost(name string) bool {
 	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "" && strings.Trim(name, ".-") == name
 }
 
-// conf makes a path absolute that begins at the main file's folder, as those of certificates do; prefixed one that begins at
-// --prefix. See ngx_conf_full_name in src/core/ngx_conf_file.c and who calls it with conf_prefix.
+// conf makes a path absolute that begins at the main file's folder, as those of certificates do; prefixed one that begins at the
+// prefix (nginx -p). See ngx_conf_full_name in src/core/ngx_conf_file.c and who calls it with conf_prefix.
 func (h *nginxHTTP) conf(name string) string { return absolute(path.Dir(h.files.Main()), name) }
 
 func (h *nginxHTTP) prefixed(name string) string {
-	if h.src.Prefix != "" {
-		return absolute(h.src.Prefix, name)
-	}
-	return absolute(h.src.Home, name)
+	return absolute(cmp.Or(h.src.Prefix, h.src.Home), name)
 }

@@ -42,6 +42,8 @@ type nginxUses struct {
 	uses []Use
 	// hosts are names of log servers, which nginx looks up at its start.
 	hosts []string
+	// managed are names of certificates that nginx gets by itself.
+	managed []string
 }
 
 // block looks through a block and those within it.
@@ -64,13 +66,17 @@ func (u *nginxUses) block(scope *nginxScope) {
 func (u *nginxUses) directive(scope *nginxScope, d directive) {
 	name := d.arg(0)
 	if d.name == "js_import" { // js_import [name from] file
-		name = d.args[max(0, len(d.args)-1)]
+		name = d.last()
 	}
 	switch d.name {
 	case "access_log", "error_log":
 		u.log(d)
-	case "set_real_ip_from":
-		u.host(name)
+	case "set_real_ip_from", "resolver":
+		for _, name := range d.args {
+			u.host(name)
+		}
+	case "acme_certificate":
+		u.managed = append(u.managed, u.acme(scope, d)...)
 	case "listen":
 		if socket, unix := strings.CutPrefix(name, "unix:"); unix {
 			u.add(d, path.Dir(socket), SocketFolder)

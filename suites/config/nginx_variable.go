@@ -5,10 +5,18 @@ import (
 	"strings"
 )
 
-// expand puts the values of variables into a text. known is false when one of them cannot be known here.
-func (w *nginxWalk) expand(text string) (expanded string, known bool) { return w.expandDeep(text, 0) }
+// Limits on variables that are made of variables, which are made of variables.
+const (
+	maxLookups = 10_000 // in one walk
+	maxText    = 64 << 10
+)
 
-func (w *nginxWalk) expandDeep(text string, depth int) (string, bool) {
+// expand puts the values of variables into a text. known is false when one of them cannot be known here.
+func (w *nginxWalk) expand(text string) (expanded string, known bool) {
+	if w.depth++; w.depth > maxDepth {
+		w.lookups = maxLookups
+	}
+	defer func() { w.depth-- }()
 	var b strings.Builder
 	for {
 		before, after, found := strings.Cut(text, "$")
@@ -22,8 +30,9 @@ func (w *nginxWalk) expandDeep(text string, depth int) (string, bool) {
 			text = rest
 			continue
 		}
-		value, known := w.variable(strings.ToLower(name), depth)
-		if !known {
+		w.lookups++
+		value, known := w.variable(strings.ToLower(name))
+		if !known || b.Len() > maxText {
 			return "", false
 		}
 		b.WriteString(value)
@@ -49,12 +58,15 @@ func nginxVariableName(text string) (name, rest string) {
 func nginxVariable(text string) bool { return strings.Contains(text, "$") }
 
 // variable is a variable's value for this request: https://nginx.org/en/docs/http/ngx_http_core_module.html#variables.
-func (w *nginxWalk) variable(name string, depth int) (value string, known bool) {
+func (w *nginxWalk) variable(name string) (value string, known bool) {
+	if w.lookups > maxLookups {
+		return "", false
+	}
 	if value, ok := w.set[name]; ok {
 		return value, !w.unknown[name]
 	}
-	if m := w.h.maps[name]; m != nil && depth < maxDepth {
-		return w.mapped(m, depth)
+	if m := w.h.maps[name]; m != nil {
+		return w.mapped(m)
 	}
 	if i, err := strconv.Atoi(name); err == nil {
 		if i < len(w.captures) {
@@ -70,11 +82,11 @@ func (w *nginxWalk) variable(name string, depth int) (value string, known bool) 
 	return w.builtIn(name)
 }
 
-func (w *nginxWalk) mapped(m *nginxMap, depth int) (string, bool) {
+func (w *nginxWalk) mapped(m *nginxMap) (string, bool) {
 	if m.source == "" {
-		return w.expandDeep(m.otherwise, depth+1)
+		return w.expand(m.otherwise)
 	}
-	value, known := w.expandDeep(m.source, depth+1)
+	value, known := w.expand(m.source)
 	if !known {
 		return "", false
 	}
@@ -83,7 +95,7 @@ func (w *nginxWalk) mapped(m *nginxMap, depth int) (string, bool) {
 		defer func(before []string) { w.captures = before }(w.captures)
 		w.captures = captures
 	}
-	return w.expandDeep(result, depth+1)
+	return w.expand(result)
 }
 
 func (w *nginxWalk) argument(name string) string {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,8 @@ type nginxWalk struct {
 	// first is the location that the client's own path led to.
 	first   *nginxLocation
 	jumps   int
+	depth   int  // of variables in variables
+	lookups int  // of variables
 	changed bool // a rewrite changed the path
 	failed  bool // error_page has led on already, which it does once
 }
@@ -209,14 +212,19 @@ func (w *nginxWalk) tryFiles(args []string) nginxEnd {
 // there says that a file below the document root is there, or a folder, which ends with a slash.
 func (w *nginxWalk) there(name string) bool {
 	if strings.HasSuffix(name, "/") {
-		return name == "/" || w.h.files.Has(w.file(name))
+		return w.isFolder(w.file(name))
 	}
 	return w.exists(w.file(name))
 }
 
+// isFolder says that a folder is there; the document root always is.
+func (w *nginxWalk) isFolder(name string) bool {
+	return name != "" && (name == w.file("") && !nginxVariable(w.scope.text("root", "")) || w.h.files.Has(name) && !w.h.files.isFile(name))
+}
+
 // exists says that a file is there, and notes it if that is only assumed.
 func (w *nginxWalk) exists(file string) bool {
-	if file == "" || strings.HasSuffix(file, "/") {
+	if !strings.HasPrefix(file, "/") || strings.HasSuffix(file, "/") {
 		return false
 	}
 	if w.h.files.isFile(file) {
@@ -289,14 +297,13 @@ func (w *nginxWalk) index() nginxEnd {
 	return w.answer("403")
 }
 
-// answer ends a request with a status, unless error_page leads on from there.
+// answer ends a request with a status, unless error_page leads on from there and leaves the status to where it leads: with a =.
+// See https://nginx.org/en/docs/http/ngx_http_core_module.html#error_page.
 func (w *nginxWalk) answer(status string) nginxEnd {
 	for _, d := range w.scope.all("error_page") {
-		for _, code := range d.args[:max(0, len(d.args)-1)] {
-			if code == status && !w.failed {
-				w.failed = true
-				return w.jump(d.args[len(d.args)-1])
-			}
+		if !w.failed && slices.Contains(d.args, status) && slices.Contains(d.args, "=") {
+			w.failed = true
+			return w.jump(d.last())
 		}
 	}
 	return nginxDone
