@@ -38,6 +38,9 @@ func (s *Sandbox) Upstream(ctx context.Context, spec UpstreamSpec) (*Upstream, e
 		command.Args = []string{"upstream"}
 	}
 	env := map[string]string{tokenVariable: spec.Token, "GATEFAULT_CONTROL": u.control.String(), "GATEFAULT_LISTEN": "none", "GATEFAULT_OWN_NETNS": "1"}
+	if spec.Authority != nil {
+		env[authorityVariable] = string(spec.Authority)
+	}
 	maps.Copy(env, spec.Env)
 	command.Env = os.Environ()
 	for _, name := range slices.Sorted(maps.Keys(env)) {

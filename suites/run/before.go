@@ -152,7 +152,7 @@ const directSuffix = "-direct"
 
 // direct shows that the fault is in force where the gateway need not meet it: our own request to the upstream does.
 func (c *cell) direct(ctx context.Context) {
-	probe.Do(ctx, c.upstream.String(), probe.Request{Target: c.path(phaseFault) + directSuffix + "/"}, probe.Options{Patience: directPatience})
+	probe.Do(ctx, c.upstream.String(), probe.Request{Target: c.path(phaseFault) + directSuffix + "/"}, probe.Options{Patience: directPatience, Dial: c.entry.dial})
 }
 
 // directPatience is enough to meet any fault; how it ends does not matter.

@@ -98,6 +98,9 @@ func newCheck(opts Options, subject Subject) (*check, []*cell, error) {
 		}
 	}
 	k.strands = strands(ways)
+	if k.local() {
+		ownMachine(k.strands)
+	}
 	k.houses = houses(k.strands)
 	if err := k.clash(); err != nil {
 		return nil, nil, err
@@ -167,11 +170,12 @@ func (k *check) counter(cells int) func(*cell) {
 
 // prepare makes what all instances share.
 func (k *check) prepare(ctx context.Context) (err error) {
+	k.stage.opts.Local = k.stage.opts.Local || k.local()
 	if err := k.stage.connect(ctx); err != nil {
 		return err
 	}
-	if k.stage.engine == nil {
-		return fmt.Errorf("a configuration is checked in containers, and %w", k.stage.noBox)
+	if k.stage.engine == nil && !k.local() {
+		return fmt.Errorf("this configuration is to be checked in a container, and %w", k.stage.noBox)
 	}
 	authority, err := pki.New(time.Now())
 	if err != nil {

@@ -68,7 +68,17 @@ func check(t *testing.T, o run.Options, s run.Subject) *run.Report {
 
 // However a configuration names its servers, the upstream is there.
 func TestServersOfAllKindsAreOurs(t *testing.T) {
-	o := inContainers(t, options(t, run.Filter{Gateways: []string{"nginx"}, Scenarios: []string{"healthy", "tcp.refuse", "app.503", "head.none"}}))
+	o := inContainers(t, options(t, allKinds))
+	o, s := serversOfAllKinds(t, o)
+	serveAllKinds(t, o, s)
+}
+
+// allKinds are scenarios that tell servers apart.
+var allKinds = run.Filter{Gateways: []string{"nginx"}, Scenarios: []string{"healthy", "tcp.refuse", "app.503", "head.none"}}
+
+// serversOfAllKinds is an nginx whose configuration names servers in all the ways there are.
+func serversOfAllKinds(t *testing.T, o run.Options) (run.Options, run.Subject) {
+	t.Helper()
 	app, other, far := []config.Server{at("app1", 8080), at("app2", 8080)}, at("other", 8080), at("10.20.30.40", 8080)
 	local, socket, fpm, secure := at("127.0.0.1", 9000), config.Server{Socket: "/run/app/app.sock"}, config.Server{Socket: "/run/php/fpm.sock"}, at("secure", 8443)
 	s := nginx(t, o, `
@@ -101,6 +111,11 @@ func TestServersOfAllKindsAreOurs(t *testing.T) {
 		route(o, "local", "/local", upstream.HTTP1, local), route(o, "socket", "/socket", upstream.HTTP1, socket),
 		route(o, "fpm", "/fpm", upstream.FastCGI, fpm), tls,
 	}
+	return o, s
+}
+
+func serveAllKinds(t *testing.T, o run.Options, s run.Subject) {
+	t.Helper()
 	for _, r := range check(t, o, s).Results {
 		want := run.Standard
 		if r.ID == "tcp.refuse" && (r.Route == "socket" || r.Route == "fpm") {

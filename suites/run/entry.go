@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -19,8 +20,12 @@ type entry struct {
 	addr  string             // host:port to dial
 	host  string             // Host field; empty: the address
 	tls   *probe.TLSOptions  // nil: in the clear
+	dial  dialer             // nil: from this machine
 	route *scenarios.Request // what leads to the upstream; nil: any path does
 }
+
+// dialer makes connections where the gateway can be reached.
+type dialer = func(ctx context.Context, network, addr string) (net.Conn, error)
 
 // cellParameter is the parameter of the query that holds the mark.
 const cellParameter = "gatefault-cell"
@@ -75,5 +80,5 @@ func (e entry) merge(s scenarios.Request) scenarios.Request {
 
 // do sends a request on a connection of its own.
 func (e entry) do(ctx context.Context, req probe.Request, patience time.Duration) probe.Exchange {
-	return probe.Do(ctx, e.addr, req, probe.Options{Patience: patience, TLS: e.tls})
+	return probe.Do(ctx, e.addr, req, probe.Options{Patience: patience, TLS: e.tls, Dial: e.dial})
 }

@@ -28,6 +28,7 @@ type instance struct {
 	number  int
 	memory  bool // its upstream has a memory limit
 	network *gateway.Network
+	sandbox *gateway.Sandbox           // instead of a network, without containers
 	sockets map[string]*gateway.Volume // by folder
 	places  map[*house]spot
 	nobody  netip.Addr // where nobody listens
@@ -72,6 +73,9 @@ func (k *check) start(ctx context.Context, memory bool) (_ *instance, err error)
 
 // ground makes the network and the volumes for sockets, and gives each host its place.
 func (in *instance) ground(ctx context.Context) (err error) {
+	if in.check.local() {
+		return in.groundLocal(ctx)
+	}
 	e := in.check.stage.engine
 	if in.network, err = e.Network(ctx); err != nil {
 		return err
@@ -136,6 +140,9 @@ func (in *instance) settle(ctx context.Context, modes ...mode) (err error) {
 
 // move brings an upstream to the instance.
 func (in *instance) move(ctx context.Context, to *house) (*upstreamHost, error) {
+	if in.sandbox != nil {
+		return in.moveLocal(ctx, to)
+	}
 	place := in.places[to]
 	if to.mode == byName && !in.memory {
 		box := to.shared.box
@@ -217,25 +224,9 @@ func endpointID(key string, instance, n int) string {
 
 // startGateway starts the gateway and shows it the way to addresses that are not on its network.
 func (in *instance) startGateway(ctx context.Context) (err error) {
-	k := in.check
-	own := k.subject.Own
-	own.Engine, own.Network, own.Sockets, own.Authority = k.stage.engine, in.network, in.sockets, k.authority
-	own.Hosts = map[string]netip.Addr{}
-	for _, name := range k.names {
-		own.Hosts[name] = in.nobody // which no route needs, but the gateway may look it up when it starts
-	}
-	var far []netip.Addr
-	for house, place := range in.places {
-		for host, addr := range place.addrs {
-			if _, err := netip.ParseAddr(host); err != nil {
-				own.Hosts[host] = addr
-			} else if house.mode == byAddress && !in.network.Subnet.Contains(addr) {
-				far = append(far, addr)
-			}
-		}
-	}
+	own, far := in.own()
 	in.begin = func(ctx context.Context) (err error) {
-		if in.gateway, err = k.startOwn(ctx, own); err != nil {
+		if in.gateway, err = in.check.startOwn(ctx, own); err != nil {
 			return err
 		}
 		in.stopping(in.gateway.Stop)
@@ -245,6 +236,27 @@ func (in *instance) startGateway(ctx context.Context) (err error) {
 		return in.gateway.Reach(ctx, far...)
 	}
 	return in.begin(ctx)
+}
+
+// own says how to start the gateway on the instance, and gives the addresses that it has no way to.
+func (in *instance) own() (own gateway.Own, far []netip.Addr) {
+	k := in.check
+	own = k.subject.Own
+	own.Engine, own.Network, own.Sandbox, own.Sockets, own.Authority = k.stage.engine, in.network, in.sandbox, in.sockets, k.authority
+	own.Hosts = map[string]netip.Addr{}
+	for _, name := range k.names {
+		own.Hosts[name] = in.nobody // which no route needs, but the gateway may look it up when it starts
+	}
+	for house, place := range in.places {
+		for host, addr := range place.addrs {
+			if _, err := netip.ParseAddr(host); err != nil {
+				own.Hosts[host] = addr
+			} else if house.mode == byAddress && in.network != nil && !in.network.Subnet.Contains(addr) {
+				far = append(far, addr)
+			}
+		}
+	}
+	return own, far
 }
 
 // renew replaces the gateway alone: all else of the instance is as good as new.
@@ -273,7 +285,10 @@ func (in *instance) lane(ctx context.Context, w *way) *lane {
 	first := in.servers[placeOf(w.Servers[0])]
 	l := &lane{gateway: in.gateway, pacer: &in.pacer, place: in.gateway.Place(), profile: OwnProfile, needs: gateway.Profile{Protocol: string(w.Protocol)},
 		endpoint: first.endpoint, upstream: first.addr, control: in.hosts[w.strand.house].control, socket: w.Servers[0].Socket}
-	l.entry = w.entry(in.gateway.Addr())
+	l.entry = w.entry(in.gateway.EntryAddr(w.Entry.Port))
+	if in.sandbox != nil {
+		l.entry.dial = in.sandbox.Dial
+	}
 	for _, s := range w.Servers[1:] {
 		if other := in.servers[placeOf(s)]; other != first && !slices.Contains(l.further, other) {
 			l.further = append(l.further, other)
@@ -283,9 +298,9 @@ func (in *instance) lane(ctx context.Context, w *way) *lane {
 	return l
 }
 
-// entry tells how clients reach the route at a gateway's address.
-func (w *way) entry(at netip.Addr) entry {
-	e := entry{addr: netip.AddrPortFrom(at, w.Entry.Port).String(), host: w.Entry.Host, route: &w.Request}
+// entry tells how clients reach the route at an address of the gateway's.
+func (w *way) entry(at netip.AddrPort) entry {
+	e := entry{addr: at.String(), host: w.Entry.Host, route: &w.Request}
 	if w.Entry.TLS {
 		e.tls = &probe.TLSOptions{ServerName: hostOnly(w.Entry.Host)}
 	}
@@ -304,6 +319,9 @@ func hostOnly(host string) string {
 func (in *instance) gate(ctx context.Context, w *way) (*upstreamHost, error) {
 	if w.strand.mode == beside || len(w.Servers) > 1 || w.Servers[0].Socket != "" {
 		return nil, fmt.Errorf("%w: the gateway's way out is closed for one server on another machine only", upstream.ErrUnsupported)
+	}
+	if in.sandbox != nil {
+		return in.gateInside(ctx)
 	}
 	h, err := in.check.stage.startContainer(ctx, gateway.UpstreamSpec{Beside: in.gateway})
 	if err == nil {

@@ -56,16 +56,23 @@ func inContainers(t *testing.T, o run.Options) run.Options {
 		t.Skip(err)
 	}
 	_ = e.Close()
-	o.Program = os.Getenv("GATEFAULT_BINARY")
-	if o.Program == "" {
-		o.Program = filepath.Join(t.TempDir(), "gatefault")
-		build := exec.Command("go", "build", "-o", o.Program, "../cmd/gatefault")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build gatefault: %v\n%s", err, out)
-		}
-	}
+	o.Program = program(t)
 	return o
+}
+
+// program is gatefault itself.
+func program(t *testing.T) string {
+	t.Helper()
+	if built := os.Getenv("GATEFAULT_BINARY"); built != "" {
+		return built
+	}
+	out := filepath.Join(t.TempDir(), "gatefault")
+	build := exec.Command("go", "build", "-o", out, "../cmd/gatefault")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build gatefault: %v\n%s", err, out)
+	}
+	return out
 }
 
 // locally makes the options run without containers.

@@ -109,7 +109,7 @@ func (s *slot) start(ctx context.Context) *instance {
 
 // renew replaces a worn gateway, if there is something to do for another one.
 func (s *slot) renew(ctx context.Context, in *instance) bool {
-	if slices.ContainsFunc(in.check.houses, func(h *house) bool { return h.mode == beside }) {
+	if in.sandbox == nil && slices.ContainsFunc(in.check.houses, func(h *house) bool { return h.mode == beside }) {
 		return false // its upstream goes with the gateway's network namespace
 	}
 	s.starts <- struct{}{}

@@ -255,12 +255,17 @@ func (s *stage) client(url, token string) (*control.Client, error) {
 	if rt == nil {
 		rt = &http.Transport{MaxConnsPerHost: maxControlConns, MaxIdleConnsPerHost: maxControlConns}
 	}
-	c, err := control.NewClient(url, token, control.ClientOptions{HTTP: &http.Client{Transport: rt}})
+	c, err := clientOver(rt, url, token)
 	if err != nil {
 		return nil, err
 	}
 	s.later(func(context.Context) error { c.Close(); return nil })
 	return c, nil
+}
+
+// clientOver makes a client that its user closes.
+func clientOver(rt http.RoundTripper, url, token string) (*control.Client, error) {
+	return control.NewClient(url, token, control.ClientOptions{HTTP: &http.Client{Transport: rt}})
 }
 
 func randomHex(n int) string {
