@@ -41,7 +41,7 @@ func (p *Plan) assign(chosen []*scenarios.Scenario) error {
 		r.Longest = r.longest(data)
 		p.explainPatience(r)
 	}
-	p.Routes = slices.DeleteFunc(p.Routes, func(r *PlannedRoute) bool { return r.traits.only != "" && len(r.Scenarios) == 0 })
+	p.Routes = slices.DeleteFunc(p.Routes, func(r *PlannedRoute) bool { return r.traits.only != nil && len(r.Scenarios) == 0 })
 	if p.Cells() == 0 {
 		return errNothing
 	}
@@ -172,16 +172,23 @@ func (p *Project) addressed(routes []*PlannedRoute, catalogue *scenarios.Catalog
 	check := func(at, route, scenario string) error {
 		if route != "" {
 			if err := routeExists(route, routes); err != nil {
-				return p.errorf(at+".route", "%w", err)
+				return p.errorf(at, "%w", err)
 			}
 		}
 		if scenario == "" {
 			return nil
 		}
 		if _, err := (run.Filter{Scenarios: []string{scenario}}).Select(catalogue); err != nil {
-			return p.errorf(at+".scenario", "%w", err)
+			return p.errorf(at, "%w", err)
 		}
 		return nil
+	}
+	for i, r := range p.Routes {
+		for _, pattern := range r.Scenarios {
+			if err := check(fmt.Sprintf("routes.%d.scenarios", i), "", pattern); err != nil {
+				return err
+			}
+		}
 	}
 	for i, e := range p.Policy.Expect {
 		if err := check(fmt.Sprintf("policy.expect.%d", i), e.Route, e.Scenario); err != nil {

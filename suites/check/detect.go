@@ -33,7 +33,7 @@ func (r *resolver) detected(covered func(*config.Group) bool) (out []*PlannedRou
 		if i > 0 && !w.routes[0].WebSocket {
 			if further := r.plan(w.group, w.routes[i]); further != nil {
 				further.Name += " websocket"
-				further.traits.only = "ws"
+				further.traits.only = []string{"ws.*"}
 				out = append(out, further)
 			}
 		}

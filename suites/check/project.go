@@ -49,6 +49,7 @@ type Route struct {
 	Host      string            `yaml:"host" json:"host,omitempty" jsonschema:"its Host field, and the server name where clients come by TLS"`
 	Entry     Entry             `yaml:"entry" json:"entry,omitzero" jsonschema:"where clients come in; default: the project's"`
 	Upstreams []Upstream        `yaml:"upstreams" json:"upstreams,omitempty" jsonschema:"what it leads to; default: as the configuration says of the path"`
+	Scenarios []string          `yaml:"scenarios" json:"scenarios,omitempty" jsonschema:"ids of scenarios, or patterns such as ws.*, that run on it; default: all that fit"`
 }
 
 // Policy is what the owner of a configuration expects.

@@ -117,7 +117,7 @@ func (r *resolver) explicitRoute(at string, route Route) (*PlannedRoute, error) 
 	if out.Entry, err = r.entry(entry, way); err != nil {
 		return nil, r.errorf(at, "%w", err)
 	}
-	out.Entry.Host = cmp.Or(route.Host, out.Entry.Host)
+	out.Entry.Host, out.traits.only = cmp.Or(route.Host, out.Entry.Host), route.Scenarios
 	return out, nil
 }
 
@@ -128,20 +128,19 @@ func servers(all []Upstream) (out []config.Server) {
 	return out
 }
 
-// find tells which way of the configuration a route of the user's means: one to its upstreams, else the one with the longest
-// path that its request begins with.
+// find tells which way of the configuration a route of the user's means: one to its upstreams and at its host, that with the
+// longest path that its request begins with, and of several the one that has most in common with it.
 func (r *resolver) find(at string, route Route) (*config.Route, error) {
 	wanted := servers(route.Upstreams)
-	path, _, _ := strings.Cut(route.Request.Path, "?")
 	var best *config.Route
+	most := -1
 	for i := range r.cfg.Routes {
 		way := &r.cfg.Routes[i]
-		if route.Host != "" && way.Host != "" && !strings.EqualFold(route.Host, way.Host) || !r.leadsToAll(way.Group, wanted) {
+		if !r.leadsToAll(way.Group, wanted) {
 			continue
 		}
-		prefix, _, _ := strings.Cut(way.Path, "?")
-		if strings.HasPrefix(path, prefix) && (best == nil || len(prefix) > len(best.Path)) {
-			best = way
+		if n := r.common(route, way); n > most {
+			best, most = way, n
 		}
 	}
 	if best != nil {
@@ -153,6 +152,24 @@ func (r *resolver) find(at string, route Route) (*config.Route, error) {
 		}
 	}
 	return nil, r.errorf(at, "nothing tells which upstream %s leads to; write it in the project as a route with upstreams, of %s", route.Request, places(r.used()))
+}
+
+// common tells how much a route of the user's and a way of the configuration have in common; -1 when it is another one.
+func (r *resolver) common(route Route, way *config.Route) int {
+	path, _, _ := strings.Cut(route.Request.Path, "?")
+	prefix, _, _ := strings.Cut(way.Path, "?")
+	host := hostOf(way.Host)
+	if !strings.HasPrefix(path, prefix) || route.Host != "" && host != "" && !strings.EqualFold(route.Host, host) {
+		return -1
+	}
+	n := 8 * len(prefix)
+	entry := cmp.Or(route.Entry.Port, r.Entry.Port)
+	for weight, same := range []bool{route.Request.Method == cmp.Or(way.Method, defaultRequest.Method), strings.EqualFold(route.Host, host), entry == r.cfg.Entries[way.Entry].Port} {
+		if same {
+			n += 1 << weight
+		}
+	}
+	return n
 }
 
 func (r *resolver) leadsToAll(group int, wanted []config.Server) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,7 +142,7 @@ func fits(patterns []string, name string) bool {
 type traits struct {
 	protocol                                  string
 	network, sockets, pool, websocket, verify bool
-	only                                      string // the profile whose scenarios run, if no others do
+	only                                      []string // patterns of the scenarios that run, if not all do
 }
 
 func (r rule) met(t traits) bool {
@@ -167,8 +168,8 @@ func (r *rules) leftOut(s *scenarios.Scenario, t traits) string {
 	switch {
 	case !known:
 		return fmt.Sprintf("nothing tells what its profile %s asks of a route", s.Profile)
-	case t.only != "" && s.Profile != t.only:
-		return "another route to the same servers runs it"
+	case t.only != nil && !fits(t.only, s.ID):
+		return "it is not one of the route's scenarios, " + strings.Join(t.only, ", ")
 	}
 	return ""
 }

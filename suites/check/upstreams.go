@@ -96,7 +96,7 @@ func (r *resolver) declare() error {
 	case len(r.cfg.Groups) == 0:
 		return fmt.Errorf("%s sends no request to an upstream, so there is nothing to check", r.Config)
 	case len(declared) == 0:
-		r.note("No upstream is declared, so all that the configuration names are stood in for: %s.", places(used))
+		r.note(nothingDeclared+" %s.", places(used))
 		return nil
 	}
 	for _, d := range declared {
@@ -151,3 +151,5 @@ func place(s config.Server) string {
 	}
 	return s.Key() + " (" + s.At.String() + ")"
 }
+
+const nothingDeclared = "No upstream is declared, so all that the configuration names are stood in for:"

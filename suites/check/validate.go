@@ -109,6 +109,9 @@ func (c *checker) routes() {
 		if strings.ContainsAny(r.Host, " /\t") {
 			c.fail(at+".host", "host %q is no host name", r.Host)
 		}
+		for _, pattern := range r.Scenarios {
+			c.pattern(at+".scenarios", pattern)
+		}
 		for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 			if strings.ContainsAny(name, " :\t\r\n") || name == "" || strings.ContainsAny(r.Headers[name], "\r\n") {
 				c.fail(at+".headers", "header %q is no name and value", name)
