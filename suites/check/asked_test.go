@@ -32,10 +32,11 @@ func TestRoutesOfTheCommandLineComeBesidesTheOthers(t *testing.T) {
 
 func TestRequestsOfTheCommandLineHaveItsHeaders(t *testing.T) {
 	p := New()
-	if err := p.Merge(Flags{Requests: []string{"GET /"}, Headers: map[string]string{"Host": "shop.example"}}); err != nil {
+	if err := p.Merge(Flags{Requests: []string{"GET /"}, Headers: map[string]string{"host": "shop.example", "X-Key": "k"}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := resolve(t, p, shop()).Routes[0].Request.Headers["Host"]; got != "shop.example" {
-		t.Errorf("got %q", got)
+	r := resolve(t, p, shop()).Routes[0]
+	if r.Entry.Host != "shop.example" || len(r.Request.Headers) != 1 || r.Request.Headers["X-Key"] != "k" {
+		t.Errorf("got host %q, headers %q", r.Entry.Host, r.Request.Headers)
 	}
 }

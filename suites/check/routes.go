@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/url"
 	"slices"
@@ -92,6 +93,7 @@ func (r *resolver) explicitRoute(at string, route Route) (*PlannedRoute, error) 
 	if route.Request.IsZero() {
 		route.Request = defaultRequest
 	}
+	route = route.hosted()
 	out := &PlannedRoute{Route: run.Route{Name: route.name(), Protocol: upstream.HTTP1, Request: scenarios.Request{
 		Method: route.Request.Method, Path: route.Request.Path, Headers: route.Headers}}}
 	var way *config.Route
@@ -119,6 +121,18 @@ func (r *resolver) explicitRoute(at string, route Route) (*PlannedRoute, error) 
 	}
 	out.Entry.Host, out.traits.only = cmp.Or(route.Host, out.Entry.Host), route.Scenarios
 	return out, nil
+}
+
+// hosted takes a field Host for the route's host.
+func (r Route) hosted() Route {
+	r.Headers = maps.Clone(r.Headers)
+	for name, value := range r.Headers {
+		if strings.EqualFold(name, "Host") {
+			r.Host = cmp.Or(r.Host, value)
+			delete(r.Headers, name)
+		}
+	}
+	return r
 }
 
 func servers(all []Upstream) (out []config.Server) {
