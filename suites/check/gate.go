@@ -39,20 +39,20 @@ func covers(old, f Finding) bool {
 
 // Fails tells whether a cell fails the check: by a finding that counts, or by what the policy wants of it.
 func (g Gate) Fails(r *Report, c Cell) bool {
-	if c.Status != Failed {
+	if c.Status == Skipped {
 		return false
 	}
-	known := false
+	told := false
 	for _, f := range r.Findings {
-		if f.Route != c.Route || !slices.Contains(c.Findings, f.ID) {
+		if f.Route != c.Route || !slices.Contains(c.Findings, f.ID) || !slices.Contains(f.Scenarios(), c.ID) {
 			continue
 		}
 		if g.Counts(f) {
 			return true
 		}
-		known = true
+		told = true
 	}
-	return !known && !g.failedBefore(c)
+	return c.Status == Failed && !told && !g.failedBefore(c)
 }
 
 // failedBefore tells whether the earlier report has the cell as failed, too.

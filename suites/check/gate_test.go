@@ -59,13 +59,16 @@ func TestGateFailsCells(t *testing.T) {
 	}
 	r := &check.Report{
 		Findings: []check.Finding{finding(check.Warning), {ID: "no-retry-after", Severity: check.Note, Route: "app:8080", Scenario: "tcp.refuse"}},
-		Cells: []check.Cell{cell("head.slow", check.Failed, scenarios.Hang, "slow-answer"), cell("tcp.refuse", check.Failed, scenarios.Made, "no-retry-after"),
+		Cells: []check.Cell{cell("head.slow", check.Failed, scenarios.Hang, "slow-answer"), cell("tcp.refuse", check.OK, scenarios.Made, "no-retry-after"),
 			cell("app.503", check.OK, scenarios.Passed), cell("head.none", check.Failed, scenarios.Raw)},
 	}
 	for i, want := range []bool{true, false, false, true} {
 		if got := (check.Gate{}).Fails(r, r.Cells[i]); got != want {
 			t.Errorf("%s: got %v", r.Cells[i].ID, got)
 		}
+	}
+	if !(check.Gate{FailOn: check.Note}).Fails(r, r.Cells[1]) {
+		t.Error("a cell with a note passes though notes fail")
 	}
 	if (check.Gate{}).Passes(r) || !(check.Gate{Before: r}).Passes(r) {
 		t.Error("a report fails by itself, and does not against itself")
