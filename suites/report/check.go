@@ -30,6 +30,7 @@ func Check(w io.Writer, r *check.Report, o CheckOptions) error {
 		opts: TerminalOptions{Width: o.Width, Colour: o.Colour}}, Report: r, CheckOptions: o}
 	c.subject()
 	c.findings()
+	c.notes()
 	for _, route := range r.Subject.Routes {
 		c.route(route)
 	}
@@ -58,12 +59,16 @@ func (c *checked) subject() {
 	s := c.Subject
 	c.printf("%s\n", c.terminal.wrap(c.paint(bold, Printable(strings.TrimSpace(s.Gateway.Title+" "+s.Gateway.Version)))+", "+Printable(where(s))))
 	if len(s.Stands) > 0 {
-		c.printf("Made up, because it was not brought:\n")
-		for _, text := range s.Stands {
-			c.printf("%s\n", Wrap(Printable(text), c.terminal.width(), "  - ", later))
-		}
+		c.bullets("Made up, because it was not brought:", s.Stands)
 	}
 	c.printf("\n")
+}
+
+func (c *checked) bullets(heading string, sentences []string) {
+	c.printf("%s\n", heading)
+	for _, text := range sentences {
+		c.printf("%s\n", Wrap(Printable(text), c.terminal.width(), "  - ", later))
+	}
 }
 
 // where says how the gateway came to run, and which ways through it were checked.
@@ -88,22 +93,41 @@ func plural(word string, n int) string {
 	return word + "s"
 }
 
-// findings tells those that are new or all that there is, worst first; those of before and the ignored ones in one line.
+// findings tells those that are new or all that there is, worst first; in one line those of before, the ignored ones and
+// those of the product.
 func (c *checked) findings() {
-	told := 0
+	var others []func()
 	for _, f := range WorstFirst(c.Findings) {
 		switch {
 		case f.Ignored != nil:
-			c.brief(f, grey, "ignored", fmt.Sprintf(" until %s: %s", f.Ignored.Until, f.Ignored.Reason))
+			others = append(others, func() { c.brief(f, "ignored", fmt.Sprintf(" until %s: %s", f.Ignored.Until, f.Ignored.Reason)) })
 		case c.Gate.Knew(f):
-			c.brief(f, grey, "as before", ": "+f.Title)
+			others = append(others, func() { c.brief(f, "as before", ": "+f.Title) })
 		default:
 			c.finding(f)
-			continue
 		}
-		told++
 	}
-	if told > 0 {
+	for _, f := range c.Product {
+		others = append(others, func() { c.brief(f, "product", fmt.Sprintf(" in %s: %s", strings.Join(f.Scenarios(), ", "), f.Title)) })
+	}
+	for _, tell := range others {
+		tell()
+	}
+	if len(c.Product) > 0 {
+		c.printf("%s\n", c.terminal.wrap(ofProduct))
+	}
+	if len(others) > 0 {
+		c.printf("\n")
+	}
+}
+
+// ofProduct explains findings that are not the configuration's.
+const ofProduct = "What is of the product, this version does in every configuration. It counts where the policy's default is standard."
+
+// notes tells what the user might not expect.
+func (c *checked) notes() {
+	if len(c.Notes) > 0 {
+		c.bullets("To know:", c.Notes)
 		c.printf("\n")
 	}
 }
@@ -120,10 +144,10 @@ func WorstFirst(findings []check.Finding) []check.Finding {
 }
 
 // brief tells a finding in one line.
-func (c *checked) brief(f check.Finding, colour, word, text string) {
+func (c *checked) brief(f check.Finding, word, text string) {
 	head := fmt.Sprintf("%s %s %s", word, f.Severity, f.ID)
 	line := Wrap(Printable(fmt.Sprintf("on %s%s", f.Route, text)), c.terminal.width(), head+" ", later)
-	c.printf("%s%s\n", c.paint(colour, head), strings.TrimPrefix(line, head))
+	c.printf("%s%s\n", c.paint(grey, head), strings.TrimPrefix(line, head))
 }
 
 // finding tells one: what was seen, with evidence, why it matters, how to mend it, and how to see it again.
@@ -138,6 +162,8 @@ func (c *checked) finding(f check.Finding) {
 	c.evidence(f.Evidence)
 	c.field("why", f.Why)
 	c.field("fix", f.Fix)
+	c.lines("example", f.Example)
+	c.field("manual", f.Manual)
 	c.field("source", f.Cite)
 	if f.Reproduce != "" {
 		c.printf("%s%s\n", fieldLabel("reproduce"), printableLine(f.Reproduce)) // not wrapped: it is to be copied
@@ -167,6 +193,17 @@ func severityColour(s check.Severity) string {
 func (c *checked) field(label, text string) {
 	if text != "" {
 		c.printf("%s\n", Wrap(Printable(text), c.terminal.width(), fieldLabel(label), fieldLabel("")))
+	}
+}
+
+// lines tells a labelled text as it is, because it is to be copied.
+func (c *checked) lines(label, text string) {
+	if text == "" {
+		return
+	}
+	for line := range strings.SplitSeq(strings.TrimRight(Printable(text), "\n"), "\n") {
+		c.printf("%s\n", strings.TrimRight(fieldLabel(label)+line, " "))
+		label = ""
 	}
 }
 

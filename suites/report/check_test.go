@@ -31,8 +31,11 @@ func checkSample() *check.Report {
 	slow.Why, slow.Log = "the answer took 60.0 s, more than the 30.0 s that clients wait", []string{hostile}
 	refused := cell("app:8080", "tcp.refuse", "crash", check.Failed, made(502), 2*time.Millisecond, "no-retry-after", "leaks-details")
 	refused.Recovery = after(10200 * time.Millisecond)
+	refused.Verdict = run.Deviates
 	garbage := cell("app:8080", "head.garbage", "misconfiguration", check.Ignored, scenarios.Outcome{Kind: scenarios.Raw}, 3*time.Millisecond, "garbage-passed")
 	garbage.Why = "ignored until 2027-01-31: we cannot change it"
+	raw := cell("app:8080", "head.status-099", "application-bug", check.OK, scenarios.Outcome{Kind: scenarios.Raw}, 3*time.Millisecond)
+	raw.Verdict = run.Deviates
 	posted := cell("api:9000", "retries.post-twice", "misconfiguration", check.Failed, passed(200), 2*time.Second, "post-repeated")
 	posted.Attempts, posted.Recovery = 2, nil
 	odd := cell("api:9000", "head.none", "application-bug", check.Failed, scenarios.Outcome{Kind: scenarios.Closed}, time.Second)
@@ -54,7 +57,9 @@ func checkSample() *check.Report {
 				Evidence: []check.Evidence{{Kind: "time", Text: "60.012 s to the first byte"}, {Kind: "log", Text: hostile}},
 				Why:      "Nobody is there any more to read the 504, but the request still holds a connection, and users have pressed reload, which makes it worse.",
 				Fix:      "proxy_read_timeout 20s; in the location, so that proxy_next_upstream_timeout and both tries fit into what clients wait.",
-				Cite:     "nginx ngx_http_proxy_module, proxy_read_timeout: default 60s", At: &config.Position{File: "conf.d/my,app.conf", Line: 14},
+				Example:  "location / {\n  proxy_read_timeout 20s;\n}\n",
+				Manual:   "nginx ngx_http_proxy_module, proxy_read_timeout: default 60s",
+				Cite:     "RFC 9110 §15.6.5", At: &config.Position{File: "conf.d/my,app.conf", Line: 14},
 				Reproduce: "gatefault check nginx --config nginx.conf --upstream app:8080 -s head.slow"},
 			{ID: "garbage-passed", Severity: check.SevereError, Route: "app:8080", Cause: "misconfiguration", Scenario: "head.garbage",
 				Title: "Bytes that are not HTTP reach the client", Seen: "raw bytes", Ignored: &check.Ignore{Finding: "garbage-passed", Reason: "we cannot change it", Until: "2027-01-31"}},
@@ -63,8 +68,11 @@ func checkSample() *check.Report {
 				Why: "An order is placed twice.", Fix: "Take non_idempotent out of proxy_next_upstream.", Cite: "RFC 9110 §9.2.2",
 				At: &config.Position{File: "nginx.conf", Line: 30}, Reproduce: "gatefault check -s retries.post-twice"},
 		},
+		Product: []check.Finding{{ID: "garbage-passed", Severity: check.SevereError, Route: "api:9000", Scenario: "head.status-099", More: []string{"head.http09"},
+			Title: "Bytes that are not HTTP reach the client", Seen: "raw bytes"}},
+		Notes: []string{"shop: no timeout limits the wait for an answer, so the client waits 35s."},
 		Cells: []check.Cell{
-			cell("app:8080", "app.503", "overload", check.OK, passed(503), 2*time.Millisecond), refused, slow, garbage,
+			cell("app:8080", "app.503", "overload", check.OK, passed(503), 2*time.Millisecond), refused, slow, garbage, raw,
 			posted, odd, skipped("process.oom", run.Unsupported, "no memory limit"), skipped("tls.expired", run.Unsupported, "no memory limit"),
 			skipped("tcp.drop-syn", run.NotInjected, "the kernel counted no packet"), skipped("head.slow", run.Error, "the harness failed: its log ends with:\n  "+hostile),
 		},

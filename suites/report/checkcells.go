@@ -40,17 +40,32 @@ func newCellRow(c check.Cell) cellRow {
 	return r
 }
 
-// standing is a cell's status with its mark, and its colour. Of a failed cell it names the findings.
+// standing is a cell's status with its mark and the findings that it shows, and its colour.
 func standing(c check.Cell) (text, colour string) {
+	l := lookOf(c)
+	words := strings.Join(c.Findings, ", ")
 	switch c.Status {
-	case check.OK:
-		return look(run.Standard).mark, green
-	case check.Failed:
-		return strings.TrimRight(look(run.Drifted).mark+" "+strings.Join(c.Findings, ", "), " "), red
 	case check.Ignored:
-		return look(run.Observed).mark + " ignored", grey
+		words = "ignored"
+	case check.Skipped:
+		words = Cell(c.Result)
 	}
-	return Mark(c.Verdict) + " " + Cell(c.Result), look(c.Verdict).colour
+	return strings.TrimRight(l.mark+" "+words, " "), l.colour
+}
+
+// lookOf is how a cell's status looks, and what the legend says of it.
+func lookOf(c check.Cell) appearance {
+	switch {
+	case c.Status == check.OK && c.Verdict == run.Deviates:
+		return look(run.Deviates)
+	case c.Status == check.OK:
+		return appearance{look(run.Standard).mark, green, "as the standards or the policy ask, or as good"}
+	case c.Status == check.Failed:
+		return appearance{look(run.Drifted).mark, red, "not as it should be: see the findings"}
+	case c.Status == check.Ignored:
+		return appearance{look(run.Observed).mark, grey, "ignored, as the policy says"}
+	}
+	return look(c.Verdict)
 }
 
 // ofRoute gives a route's cells.
@@ -92,17 +107,26 @@ func (c *checked) row(row cellRow, widths [5]int) {
 		}
 		label += gap + text
 	}
-	status := Wrap(row.status, max(c.terminal.width(), len(label)+narrowStatus), "", strings.Repeat(" ", utf8.RuneCountInString(label)+2*len(gap)))
-	c.printf("%s\n", strings.TrimRight(label+gap+c.paint(row.colour, status), " "))
+	label += gap
+	width := utf8.RuneCountInString(label)
+	line := Wrap(row.status, max(c.terminal.width(), width+narrowStatus), label, strings.Repeat(" ", width+len(gap)))
+	c.printf("%s\n", strings.TrimRight(label+c.paint(row.colour, strings.TrimPrefix(line, label)), " "))
 }
 
 // narrowStatus is the room that the status has even where there is none.
 const narrowStatus = 20
 
-// legend explains the words that the tables use.
+// legend explains the marks and words that the tables use.
 func (c *checked) legend() {
 	if len(c.Cells) == 0 {
 		return
+	}
+	var told []string
+	for _, cell := range c.Cells {
+		if l := lookOf(cell); !slices.Contains(told, l.mark) {
+			told = append(told, l.mark)
+			c.printf("%s %s\n", c.paint(l.colour, pad(l.mark, 10)), l.meaning)
+		}
 	}
 	c.words(slices.DeleteFunc(words(), func(w word) bool { return w.text == "xN" })) // the tries have a column
 	c.printf("\n")
@@ -223,6 +247,9 @@ func FindingsLine(r *check.Report, gate check.Gate) string {
 	if ignored > 0 {
 		text += fmt.Sprintf("; %d ignored", ignored)
 	}
+	if n := len(r.Product); n > 0 {
+		text += fmt.Sprintf("; %d of the product", n)
+	}
 	if len(words) > 0 && failing == 0 {
 		text += "; none of them fails the check"
 	}
@@ -232,11 +259,11 @@ func FindingsLine(r *check.Report, gate check.Gate) string {
 // cellsLine counts the cells by status, each count in the status's colour.
 func cellsLine(r *check.Report, paint func(colour, text string) string) string {
 	var counts []string
+	colours := map[check.Status]string{check.OK: green, check.Failed: red, check.Ignored: grey, check.Skipped: magenta}
 	for _, s := range []check.Status{check.OK, check.Failed, check.Ignored, check.Skipped} {
-		n, colour := 0, ""
+		n, colour := 0, colours[s]
 		for _, cell := range r.Cells {
 			if cell.Status == s {
-				_, colour = standing(cell)
 				n++
 			}
 		}

@@ -60,8 +60,10 @@ func failure(r *check.Report, cell check.Cell, why string) *junitProblem {
 			p.Type, p.Message = f.ID, Printable(f.Title+": "+f.Seen)
 		}
 		lines = append(lines, "", string(f.Severity)+" "+f.ID+at(f, " (", ")")+": "+f.Title, "seen: "+f.Seen, "why: "+f.Why, "fix: "+f.Fix)
-		if f.Cite != "" {
-			lines = append(lines, "source: "+f.Cite)
+		for _, l := range [][2]string{{"example", f.Example}, {"manual", f.Manual}, {"source", f.Cite}} {
+			if l[1] != "" {
+				lines = append(lines, l[0]+": "+strings.TrimRight(l[1], "\n"))
+			}
 		}
 	}
 	p.Text = Printable(strings.Join(append(lines, "", "reproduce: "+cell.Reproduce), "\n"))

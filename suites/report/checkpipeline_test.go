@@ -63,7 +63,7 @@ func TestReadAnyTellsChecksFromRuns(t *testing.T) {
 	if err := errorsOf(report.CheckJSON(&checked, checkSample(), check.Gate{}), report.JSON(&ran, sample(), "v1")); err != nil {
 		t.Fatal(err)
 	}
-	if c, r, err := report.ReadAny(&checked); err != nil || c == nil || r != nil || len(c.Cells) != 10 {
+	if c, r, err := report.ReadAny(&checked); err != nil || c == nil || r != nil || len(c.Cells) != 11 {
 		t.Errorf("a check: %v", err)
 	}
 	if c, r, err := report.ReadAny(&ran); err != nil || c != nil || r == nil || len(r.Results) != 12 {
@@ -104,7 +104,7 @@ func TestCheckJUnit(t *testing.T) {
 	if err := xml.Unmarshal(out.Bytes(), &back); err != nil {
 		t.Fatal(err)
 	}
-	if back.Tests != 10 || back.Failures != 3 || back.Errors != 2 {
+	if back.Tests != 11 || back.Failures != 3 || back.Errors != 2 {
 		t.Errorf("got %+v", back)
 	}
 	validJUnit(t, out.Bytes())

@@ -21,7 +21,8 @@ func Markdown(w io.Writer, r *check.Report, o CheckOptions) error {
 	}
 	m.printf("%s: %s. %s; %s.\n\n", verdict, mdText(FindingsLine(r, o.Gate)), mdText(cellsLine(r, func(_, text string) string { return text })), mdText(CheckTiming(r, o.Whole)))
 	m.findings(r, o.Gate)
-	m.stands(r)
+	m.list("Made up, because it was not brought", r.Subject.Stands)
+	m.list("To know", r.Notes)
 	m.cells(r)
 	return m.Flush()
 }
@@ -47,12 +48,21 @@ func (m *markdown) details(summary string, body func()) {
 
 func (m *markdown) findings(r *check.Report, gate check.Gate) {
 	all := WorstFirst(r.Findings)
-	if len(all) == 0 {
+	if len(all)+len(r.Product) == 0 {
 		return
 	}
 	m.head("severity", "finding", "route", "where", "seen")
+	row := func(severity string, f check.Finding) {
+		m.row(severity, "**"+mdText(f.ID)+"** "+mdText(f.Title), mdCell(f.Route), mdCell(at(f, "", "")), mdText(f.Seen))
+	}
 	for _, f := range all {
-		m.row(mdSeverity(f, gate), "**"+mdText(f.ID)+"** "+mdText(f.Title), mdCell(f.Route), mdCell(at(f, "", "")), mdText(f.Seen))
+		row(mdSeverity(f, gate), f)
+	}
+	for _, f := range r.Product {
+		row(string(f.Severity)+", of the product", f)
+	}
+	if len(r.Product) > 0 {
+		m.printf("\n%s\n", ofProduct)
 	}
 	m.printf("\n")
 	for _, f := range all {
@@ -76,6 +86,10 @@ func mdSeverity(f check.Finding, gate check.Gate) string {
 func (m *markdown) finding(f check.Finding) {
 	m.paragraph("Why", f.Why)
 	m.paragraph("Fix", f.Fix)
+	if f.Example != "" {
+		m.printf("%s", mdBlock("", f.Example))
+	}
+	m.paragraph("Manual", f.Manual)
 	m.paragraph("Source", f.Cite)
 	m.paragraph("Shows in", strings.Join(f.Scenarios(), ", "))
 	if f.Ignored != nil {
@@ -96,12 +110,13 @@ func (m *markdown) paragraph(label, text string) {
 	}
 }
 
-func (m *markdown) stands(r *check.Report) {
-	if len(r.Subject.Stands) == 0 {
+// list folds sentences.
+func (m *markdown) list(heading string, sentences []string) {
+	if len(sentences) == 0 {
 		return
 	}
-	m.details("Made up, because it was not brought", func() {
-		for _, s := range r.Subject.Stands {
+	m.details(heading, func() {
+		for _, s := range sentences {
 			m.printf("- %s\n", mdText(s))
 		}
 		m.printf("\n")
@@ -170,7 +185,7 @@ func mdCell(text string) string {
 
 // mdBlock is a block of code, and an empty line.
 func mdBlock(language, text string) string {
-	text = Printable(text)
+	text = strings.TrimRight(Printable(text), "\n")
 	fence := mdFence(text, 3)
 	return fmt.Sprintf("%s%s\n%s\n%s\n\n", fence, language, text, fence)
 }

@@ -15,6 +15,7 @@ import (
 const (
 	exitOK          = 0
 	exitDrifted     = 1   // cells drifted
+	exitFindings    = 1   // a check found something
 	exitChanged     = 1   // two reports differ
 	exitUsage       = 2   // the user's mistake
 	exitHarness     = 3   // gatefault or the machine failed, or a fault was not injected
@@ -32,6 +33,7 @@ injected; 4 a requested gateway ran no cell, or not one cell got a verdict; 130 
 // grammar is the command line.
 type grammar struct {
 	Run       runCmd       `cmd:"" help:"Run scenarios on gateways and judge what comes out."`
+	Check     checkCmd     `cmd:"" help:"Check your own gateway configuration, unmodified: what it does to users when the upstream breaks, and how to mend it."`
 	Diff      diffCmd      `cmd:"" help:"Tell what changed between two reports."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`

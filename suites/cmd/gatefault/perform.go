@@ -16,7 +16,7 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 		return usage(err)
 	}
 	defer out.discard()
-	ctx, cancel := c.limited(ctx)
+	ctx, cancel := limited(ctx, c.Timeout)
 	defer cancel()
 	p := newProgress(out.people)
 	if here.why != "" {

@@ -49,6 +49,30 @@ func (p *progress) step(s run.Progress) {
 	p.show(fmt.Sprintf("%s running, %.0f s", head, time.Since(p.began).Seconds()))
 }
 
+// checkStep takes a step of a check, whose cells are judged when all are done: it tells what was observed, and above a
+// terminal's status line only what says nothing of the gateway.
+func (p *progress) checkStep(s run.Progress) {
+	if s.Message != "" {
+		p.say(report.Printable(s.Message))
+	}
+	if s.Result == nil {
+		return
+	}
+	r := s.Result
+	head := fmt.Sprintf("[%*d/%d]", len(fmt.Sprint(s.Cells)), s.Done, s.Cells)
+	cell := fmt.Sprintf("%s %s", report.Printable(r.Route), r.ID)
+	lost := r.Verdict == run.NotInjected || r.Verdict == run.Error
+	switch {
+	case lost && p.live:
+		p.say(report.PaintVerdict(p.colour, r.Verdict, cell+" "+report.Word(r)))
+	case !p.live && (lost || r.Verdict == run.Unsupported):
+		p.say(head + " " + cell + " " + report.Word(r))
+	case !p.live:
+		p.say(fmt.Sprintf("%s %s %s in %.1f s", head, cell, r.Observed, r.Total.Seconds()))
+	}
+	p.show(fmt.Sprintf("%s running, %.0f s", head, time.Since(p.began).Seconds()))
+}
+
 // say prints a line for good.
 func (p *progress) say(line string) {
 	p.mu.Lock()

@@ -247,10 +247,10 @@ func (c *runCmd) named() bool { return len(c.Gateway) > 0 || c.Require != "" }
 
 var errTimeout = errors.New("the run was ended by --timeout")
 
-// limited bounds the run's time.
-func (c *runCmd) limited(ctx context.Context) (context.Context, context.CancelFunc) {
-	if c.Timeout == nil {
+// limited bounds the time of a run, if it is to be bounded.
+func limited(ctx context.Context, timeout *time.Duration) (context.Context, context.CancelFunc) {
+	if timeout == nil {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeoutCause(ctx, *c.Timeout, fmt.Errorf("%w %s", errTimeout, *c.Timeout))
+	return context.WithTimeoutCause(ctx, *timeout, fmt.Errorf("%w %s", errTimeout, *timeout))
 }

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/gatefault/gatefault/suites/check"
+	"github.com/gatefault/gatefault/suites/run"
+	"github.com/gatefault/gatefault/upstream/fault"
+)
+
+// check tells which flags make no sense, whatever the project says.
+func (c *checkCmd) check() error {
+	switch {
+	case c.Lanes < 1:
+		return fmt.Errorf("--lanes %d: at least 1 is needed", c.Lanes)
+	case c.Timeout != nil && *c.Timeout <= 0:
+		return fmt.Errorf("--timeout %s: it must be more than 0", *c.Timeout)
+	case c.Patience != nil && *c.Patience <= 0:
+		return fmt.Errorf("--patience %s: it must be more than 0", *c.Patience)
+	case c.FailOn != "" && !slices.Contains(check.Severities(), check.Severity(c.FailOn)):
+		return fmt.Errorf("--fail-on %s: it can be error, warning or note", c.FailOn)
+	case c.Default != "" && c.Default != string(check.AcceptStandard) && c.Default != string(check.AcceptKnown):
+		return fmt.Errorf("--default %s: it can be standard or known", c.Default)
+	case c.Control != "" && c.Target == "" && c.Config != "":
+		return errors.New("--control is about a gateway that runs already; give --target instead of --config")
+	case c.Config != "" && c.Target != "":
+		return errors.New("--config and --target exclude each other: a gateway is either started or runs already")
+	}
+	if c.Image != "" {
+		if err := checkImage(c.Image); err != nil {
+			return fmt.Errorf("--image %s: %w", c.Image, err)
+		}
+	}
+	return (wish{local: c.Local, require: c.Require}).check()
+}
+
+// wish says where the user wants to run.
+func (c *checkCmd) wish(s *subject) wish {
+	return wish{c.Local || s.project.Binary != "", c.Require, "Running in containers."}
+}
+
+// project reads the project and has the command line say what it says. A configuration in the place of the product is
+// taken for what it is.
+func (c *checkCmd) project(a *app) (*check.Project, error) {
+	if c.Config == "" && c.Target == "" && !isProduct(c.Gateway) && exists(c.Gateway) {
+		c.Config, c.Gateway = c.Gateway, ""
+	}
+	if !isProduct(c.Gateway) {
+		return nil, noProduct(c.Gateway)
+	}
+	p := check.New()
+	file := c.Project
+	if file == "" && c.Config == "" && c.Target == "" && exists(check.ProjectFile) {
+		file = check.ProjectFile
+	}
+	if file != "" {
+		var err error
+		if p, err = check.Load(file); err != nil {
+			return nil, err
+		}
+	}
+	flags, err := c.flags(a)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Merge(flags); err != nil {
+		return nil, err
+	}
+	if p.Config == "" && p.Target == "" {
+		return nil, errors.New("nothing to check: give --config FILE or --target URL, or a project, which gatefault init writes")
+	}
+	return p, nil
+}
+
+func isProduct(name string) bool { return name == "" || slices.Contains(check.Products(), name) }
+
+// noProduct tells which product is near an unknown one.
+func noProduct(name string) error {
+	if near := fault.Nearest(name, check.Products()); len(near) > 0 {
+		return &fault.UnknownError{Kind: "gateway", Name: name, Nearest: near}
+	}
+	return fmt.Errorf("%q is neither a gateway that can be checked (%s) nor a configuration that exists", name, strings.Join(check.Products(), ", "))
+}
+
+func exists(name string) bool {
+	_, err := os.Stat(name)
+	return name != "" && err == nil
+}
+
+// flags puts the command line into the words of a project.
+func (c *checkCmd) flags(a *app) (check.Flags, error) {
+	f := check.Flags{Gateway: c.Gateway, Config: c.Config, Image: c.Image, Binary: c.Binary, Target: c.Target, Mounts: c.Mount,
+		Default: c.Default, FailOn: c.FailOn, Routes: c.Route, Filter: run.Filter{Scenarios: c.Scenario, Causes: c.Cause}}
+	if c.Patience != nil {
+		f.Patience = *c.Patience
+	}
+	var err error
+	if f.Env, err = environment(a, c.Env); err != nil {
+		return f, err
+	}
+	return f, c.ways(&f)
+}
+
+// environment takes NAME=VALUE, and NAME for the value that this process has.
+func environment(a *app, given []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, text := range given {
+		name, value, both := strings.Cut(text, "=")
+		if !both {
+			var set bool
+			if value, set = a.env[name]; !set {
+				return nil, fmt.Errorf("--env %s: this variable is not set here; write %s=VALUE", text, name)
+			}
+		}
+		out[name] = value
+	}
+	return out, nil
+}
