@@ -111,7 +111,7 @@ func ask(t *testing.T, port int, host, method, target string, fields map[string]
 
 // TestNginxGoesWhereWeSay makes each request that was found for a route, and nginx passes it to the server that we say.
 func TestNginxGoesWhereWeSay(t *testing.T) {
-	for _, name := range []string{"rewrites", "maps", "documents"} {
+	for _, name := range []string{"rewrites", "maps", "documents", "conditions"} {
 		t.Run(name, func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join("testdata/nginx", name, "nginx.conf"))
 			if err != nil {

@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// maxVariations bounds the values of variables that are tried, of those that decide where a request goes.
-const maxVariations = 64
+// Limits on the values of variables that are tried, of those that decide where a request goes.
+const (
+	maxVariationsOfOne = 24 // of one variable
+	maxVariations      = 96
+)
 
 // nginxVariation is a request that differs from others by what a variable says of it.
 type nginxVariation struct{ variable, value string }
@@ -31,13 +34,25 @@ func (v nginxVariation) apply(r nginxRequest) (_ nginxRequest, ok bool) {
 		r.query = argument + "=" + v.value
 		return r, url.QueryEscape(v.value) == v.value
 	case isCookie:
-		r.headers = map[string]string{"http_cookie": cookie + "=" + v.value}
+		r = r.with("http_cookie", cookie+"="+v.value)
 		return r, url.QueryEscape(v.value) == v.value
 	case strings.HasPrefix(v.variable, "http_") && v.variable != "http_upgrade" && v.variable != "http_connection":
-		r.headers = map[string]string{v.variable: v.value}
+		r = r.with(v.variable, v.value)
 		return r, v.value != "" && strings.IndexFunc(v.value, func(c rune) bool { return c < ' ' || c > '~' }) < 0
 	}
 	return r, false
+}
+
+// with is the request with one more header field.
+func (r nginxRequest) with(variable, value string) nginxRequest {
+	headers := map[string]string{variable: value}
+	for other, value := range r.headers {
+		if other != variable {
+			headers[other] = value
+		}
+	}
+	r.headers = headers
+	return r
 }
 
 // fields are the request's header fields by their names.
@@ -75,7 +90,11 @@ func (h *nginxHTTP) variations() []nginxVariation {
 	slices.SortStableFunc(all, func(a, b nginxVariation) int {
 		return strings.Compare(a.variable+"\x00"+a.value, b.variable+"\x00"+b.value)
 	})
-	all = slices.Compact(all)
+	values := map[string]int{}
+	all = slices.DeleteFunc(slices.Compact(all), func(v nginxVariation) bool {
+		values[v.variable]++
+		return values[v.variable] > maxVariationsOfOne
+	})
 	return all[:min(len(all), maxVariations)]
 }
 
@@ -83,26 +102,37 @@ func (h *nginxHTTP) variations() []nginxVariation {
 func nginxConditions(list []directive) []nginxVariation {
 	var all []nginxVariation
 	for _, d := range list {
-		if d.name == "limit_except" {
+		switch d.name {
+		case "limit_except":
 			for _, method := range append([]string{"POST"}, d.args...) {
 				all = append(all, nginxVariation{"request_method", method})
 			}
-		}
-		words := nginxCondition(d.args)
-		if d.name != "if" || len(words) == 0 || !strings.HasPrefix(words[0], "$") {
-			continue
-		}
-		v := nginxVariation{variable: strings.ToLower(words[0][1:]), value: "1"}
-		ok := len(words) == 1
-		if len(words) == 3 {
-			v.value, ok = words[2], true
-			if strings.HasPrefix(strings.TrimPrefix(words[1], "!"), "~") {
-				v.value, ok = nginxExpression(words[2], true).example()
-			}
-		}
-		if ok {
-			all = append(all, v)
+		case "if":
+			all = append(all, nginxVaried(nginxCondition(d.args))...)
 		}
 	}
 	return all
+}
+
+// nginxVaried are the variations that a condition tells apart: that it holds, or that something else is so.
+func nginxVaried(words []string) []nginxVariation {
+	if len(words) == 0 || !strings.HasPrefix(words[0], "$") {
+		return nil
+	}
+	variable := strings.ToLower(words[0][1:])
+	other := nginxVariation{variable, "1"}
+	if variable == "request_method" {
+		other.value = "POST"
+	}
+	if len(words) != 3 {
+		return []nginxVariation{other}
+	}
+	value, ok := words[2], words[2] != ""
+	if strings.HasPrefix(strings.TrimPrefix(words[1], "!"), "~") {
+		value, ok = nginxExpression(value, true).example()
+	}
+	if !ok {
+		return []nginxVariation{other}
+	}
+	return []nginxVariation{{variable, value}, other}
 }

@@ -20,6 +20,7 @@ type nginxRoutes struct {
 	passed  map[Position]bool // pass directives that a request came to
 	walks   int
 	varying []nginxVariation
+	helped  map[*nginxServer][]nginxVariation // that led to a route
 }
 
 type nginxRouteKey struct {
@@ -37,17 +38,16 @@ type nginxRoute struct {
 
 func (h *nginxHTTP) routes() *nginxRoutes {
 	rs := &nginxRoutes{
-		nginxHTTP: h, byKey: map[string]int{}, found: map[nginxRouteKey]*nginxRoute{}, passed: map[Position]bool{},
+		nginxHTTP: h, byKey: map[string]int{}, found: map[nginxRouteKey]*nginxRoute{}, passed: map[Position]bool{}, helped: map[*nginxServer][]nginxVariation{},
 		varying: h.variations(),
 	}
-	for _, s := range h.servers {
-		for _, entry := range h.worth(s) {
-			rs.plain(s, entry)
-		}
-	}
-	for _, s := range h.servers {
-		for _, entry := range h.worth(s) {
-			rs.varied(s, entry)
+	for _, tries := range []func(*nginxServer, nginxRequest){rs.plain, rs.varied, rs.combined} {
+		for _, s := range h.servers {
+			for _, entry := range h.worth(s) {
+				if host, ok := rs.host(s, entry); ok {
+					tries(s, nginxRequest{entry: entry, host: host, method: "GET", path: "/"})
+				}
+			}
 		}
 	}
 	rs.unreached()
@@ -83,37 +83,61 @@ func (rs *nginxRoutes) host(s *nginxServer, entry int) (string, bool) {
 }
 
 // plain tries a GET of a path for each location.
-func (rs *nginxRoutes) plain(s *nginxServer, entry int) {
-	host, ok := rs.host(s, entry)
-	if !ok {
-		return
-	}
-	s.each(func(l *nginxLocation) {
-		for _, path := range l.paths() {
-			if rs.try(nginxRequest{entry: entry, host: host, method: "GET", path: path}, l) {
+func (rs *nginxRoutes) plain(s *nginxServer, r nginxRequest) {
+	s.each(func(l *nginxLocation) { rs.location(l, r) })
+	rs.try(r, nil)
+}
+
+// location tries the paths of a location until one leads through it.
+func (rs *nginxRoutes) location(l *nginxLocation, r nginxRequest, variations ...nginxVariation) {
+	for _, path := range append(l.paths(), "/") {
+		varied, ok := r, true
+		varied.path = path
+		for _, v := range variations {
+			if varied, ok = v.apply(varied); !ok {
 				return
 			}
 		}
-	})
-	rs.try(nginxRequest{entry: entry, host: host, method: "GET", path: "/"}, nil)
+		if rs.server(r.entry, varied.host) == rs.server(r.entry, r.host) && rs.try(varied, l) {
+			return
+		}
+	}
 }
 
 // varied tries what maps and conditions tell apart.
-func (rs *nginxRoutes) varied(s *nginxServer, entry int) {
-	host, ok := rs.host(s, entry)
-	if !ok {
-		return
-	}
+func (rs *nginxRoutes) varied(s *nginxServer, r nginxRequest) {
 	for _, v := range rs.varying {
-		s.each(func(l *nginxLocation) {
-			for _, path := range append(l.paths(), "/") {
-				r, ok := v.apply(nginxRequest{entry: entry, host: host, method: "GET", path: path})
-				if ok && rs.server(entry, r.host) == s && rs.try(r, l) {
-					return
-				}
-			}
-		})
+		before := len(rs.order)
+		s.each(func(l *nginxLocation) { rs.location(l, r, v) })
+		if len(rs.order) > before {
+			rs.helped[s] = append(rs.helped[s], v)
+		}
 	}
+}
+
+// combined tries what helped together with all else, for locations that were not reached: behind a condition that every request
+// has to meet, such as a field that a load balancer adds, there may be others.
+func (rs *nginxRoutes) combined(s *nginxServer, r nginxRequest) {
+	for _, helped := range rs.helped[s] {
+		for _, v := range rs.varying {
+			s.each(func(l *nginxLocation) {
+				if v.variable != helped.variable && rs.open(l.scope) {
+					rs.location(l, r, helped, v)
+				}
+			})
+		}
+	}
+}
+
+// open says that a location has a pass directive that no request came to.
+func (rs *nginxRoutes) open(scope *nginxScope) bool {
+	for i, d := range scope.list {
+		if d.name == "if" && rs.open(scope.child(i)) {
+			return true
+		}
+	}
+	pass, passes := scope.pass()
+	return passes && !rs.passed[pass.at]
 }
 
 // try follows a request, if need be with files of the document root that are not there. done says that it went through the

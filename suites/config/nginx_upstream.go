@@ -116,13 +116,14 @@ func (w *nginxWalk) secure(g *Group, family string, target nginxTarget) {
 
 // nginxWait are the timeouts, 60 seconds by default, and the tries: each server once, unless told otherwise.
 // See https://nginx.org/en/docs/http/ngx_http_proxy_module.html#proxy_connect_timeout, #proxy_read_timeout,
-// #proxy_next_upstream and #proxy_next_upstream_tries, which are the same for the other protocols.
+// #proxy_next_upstream, #proxy_next_upstream_tries and #proxy_next_upstream_timeout, which are the same for the other protocols.
 func nginxWait(scope *nginxScope, family string, servers int) Wait {
 	const usual = 60 * time.Second
 	wait := Wait{Connect: scope.wait(family+"_connect_timeout", usual), Read: scope.wait(family+"_read_timeout", usual), Tries: servers}
 	if most := scope.number(family + "_next_upstream_tries"); most > 0 {
 		wait.Tries = min(wait.Tries, most)
 	}
+	wait.Within, _ = nginxTime(scope.text(family+"_next_upstream_timeout", "0"))
 	if next, ok := scope.find(family + "_next_upstream"); ok && next.arg(0) == "off" {
 		wait.Tries = 1
 	}
