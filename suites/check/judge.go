@@ -26,7 +26,7 @@ func Judge(p *Plan, r *run.Report) *Report {
 
 // subject says what was checked.
 func (p *Plan) subject(r *run.Report) Subject {
-	s := Subject{Config: p.Project.Config, Target: p.Project.Target}
+	s := Subject{Config: p.Project.Config, Target: p.Project.Target, Stands: r.Stands}
 	for _, g := range r.Gateways {
 		s.Gateway = g
 	}

@@ -28,6 +28,7 @@ type check struct {
 	strands   []*strand
 	houses    []*house
 	names     []string // that the configuration has
+	stands    []string // what stands in for files that were not brought
 	authority []byte
 	startOwn  func(context.Context, gateway.Own) (*gateway.Running, error)
 	started   atomic.Int64
@@ -51,6 +52,7 @@ func Check(ctx context.Context, opts Options, subject Subject) (*Report, error) 
 	if err = k.prepare(ctx); err == nil {
 		err = k.run(ctx, cells)
 		report.collect(cells)
+		report.Stands = k.stands
 	}
 	err = errors.Join(err, ctx.Err(), k.stage.close(ctx))
 	report.Timing = k.stage.timing
@@ -65,6 +67,7 @@ func (k *check) run(ctx context.Context, cells []*cell) error {
 	if err != nil {
 		return err
 	}
+	k.stands = first.gateway.Stands()
 	sound, err := k.prove(ctx, first, cells)
 	if err != nil {
 		return errors.Join(err, first.stop(ctx))

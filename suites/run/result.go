@@ -103,6 +103,8 @@ type Report struct {
 	Timing   Timing    `json:"timing"`
 	// Idle names gateways that were asked for and ran no cell, and why.
 	Idle map[string]string `json:"idle,omitempty"`
+	// Stands tells what stood in for files that a user's configuration names and that were not brought; see [Check].
+	Stands []string `json:"stands,omitempty"`
 }
 
 // Timing is where a run's time went, all in nanoseconds.

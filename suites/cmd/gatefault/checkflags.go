@@ -25,8 +25,6 @@ func (c *checkCmd) check() error {
 		return fmt.Errorf("--fail-on %s: it can be error, warning or note", c.FailOn)
 	case c.Default != "" && c.Default != string(check.AcceptStandard) && c.Default != string(check.AcceptKnown):
 		return fmt.Errorf("--default %s: it can be standard or known", c.Default)
-	case c.Control != "" && c.Target == "" && c.Config != "":
-		return errors.New("--control is about a gateway that runs already; give --target instead of --config")
 	case c.Config != "" && c.Target != "":
 		return errors.New("--config and --target exclude each other: a gateway is either started or runs already")
 	}
