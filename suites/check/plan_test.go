@@ -251,7 +251,7 @@ func TestScenariosFitTheRoute(t *testing.T) {
 		"mixed": {func(g *config.Group, _ *config.Route) {
 			g.Servers = append(g.Servers, config.Server{Socket: "/run/app.sock", At: at(11)})
 		}, []string{"head.slow"},
-			map[string]string{"tcp.refuse": "over a network", "unix.missing": "no unix socket"}},
+			map[string]string{"egress.denied": "over a network", "tcp.refuse": "over a network", "unix.missing": "no unix socket"}},
 	} {
 		cfg := shop()
 		c.change(&cfg.Groups[0], &cfg.Routes[0])

@@ -42,6 +42,7 @@ type rule struct {
 	Pool      *bool    `yaml:"pool"`
 	WebSocket *bool    `yaml:"websocket"`
 	Verify    *bool    `yaml:"verify"`
+	Single    *bool    `yaml:"single"`
 	Why       string   `yaml:"why"`
 }
 
@@ -121,7 +122,7 @@ func decodeRules(data []byte) (*rules, error) {
 }
 
 func (r rule) conditional() bool {
-	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil
+	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil || r.Single != nil
 }
 
 // about tells whether the rule speaks of a scenario.
@@ -142,13 +143,14 @@ func fits(patterns []string, name string) bool {
 type traits struct {
 	protocol                                  string
 	network, sockets, pool, websocket, verify bool
+	single                                    bool     // one server, on another machine
 	only                                      []string // patterns of the scenarios that run, if not all do
 }
 
 func (r rule) met(t traits) bool {
 	is := func(want *bool, has bool) bool { return want == nil || *want == has }
 	return (r.Protocols == nil || slices.Contains(r.Protocols, t.protocol)) && is(r.Network, t.network) && is(r.Sockets, t.sockets) &&
-		is(r.Pool, t.pool) && is(r.WebSocket, t.websocket) && is(r.Verify, t.verify)
+		is(r.Pool, t.pool) && is(r.WebSocket, t.websocket) && is(r.Verify, t.verify) && is(r.Single, t.single)
 }
 
 // leftOut gives the reason why a scenario does not run on a route; empty: it does.

@@ -53,7 +53,7 @@ func (c *cell) outcome(ex probe.Exchange, path string, p proof) scenarios.Outcom
 		o.Kind = scenarios.Stray
 	case ours && (p.answered(nonce, path) || c.backend != nil && strings.HasPrefix(nonce, path)):
 		o.Kind = scenarios.Passed
-		if c.fault.Incomplete && from == c.endpoint || lost(ex) {
+		if c.fault.Incomplete && slices.Contains(c.targets(), from) || lost(ex) {
 			o.Kind = scenarios.Silent
 		}
 	case ours && nonce != "":

@@ -40,3 +40,15 @@ func TestWholeLookingAnswersAreToldApart(t *testing.T) {
 		}
 	}
 }
+
+func TestACutIsSilentOfWhicheverServerHadTheFault(t *testing.T) {
+	c := &cell{lane: &lane{endpoint: "app1", further: []server{{endpoint: "app2"}}}, id: "gf", scenario: &scenarios.Scenario{}, fault: &fault.Fault{Incomplete: true}}
+	p := c.newProof([]upstream.Event{{Kind: upstream.Requested, Target: "/gf/fault/", Conn: 1, Request: 1}}, 1, "")
+	ex := probe.Exchange{Complete: true, Status: 200, Header: http.Header{upstream.EndpointField: {"app2"}, upstream.NonceField: {"b-1-1"}}}
+	for target, want := range map[scenarios.Target]string{scenarios.Both: "200 silent", scenarios.Primary: "200 passed", scenarios.Backup: "200 silent"} {
+		c.scenario.Target = target
+		if got := c.outcome(ex, c.path(phaseFault), p).String(); got != want {
+			t.Errorf("the fault is at %s: %s, want %s", target, got, want)
+		}
+	}
+}
