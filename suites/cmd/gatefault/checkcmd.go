@@ -40,7 +40,7 @@ type checkCmd struct {
 	Baseline    string         `placeholder:"FILE" help:"Earlier JSON report: what it tells already does not fail."`
 	Timeout     *time.Duration `help:"End the check after this long, such as 5m."`
 	Lanes       int            `default:"16" help:"How often the gateway is started at once."`
-	Local       bool           `help:"No containers: run what is installed, on loopback."`
+	Local       bool           `help:"No containers: run the installed product in sandboxes on this machine."`
 	Require     string         `placeholder:"containers" help:"Fail instead of falling back to local programs."`
 	List        bool           `xor:"how" help:"List what would run, and what is left out and why."`
 	Schema      bool           `xor:"how" help:"Print the JSON Schema of gatefault.yaml."`
@@ -90,16 +90,9 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 	if c.List {
 		return a.listPlan(s)
 	}
-	here, err := a.place(ctx, c.wish(s))
+	here, err := c.place(ctx, a, s)
 	if err != nil {
 		return err
-	}
-	if here.elsewhere {
-		started, err := a.runInside(ctx, here.why)
-		if started {
-			return err
-		}
-		here.why += fmt.Sprintf("\nFirewall faults are left out: no network namespace can be made here (%v).", err)
 	}
 	return c.perform(ctx, a, s, here)
 }
@@ -122,6 +115,9 @@ func (c *checkCmd) subject(a *app) (*subject, error) {
 		return nil, err
 	}
 	if s.definition, err = definitionOf(s.project); err != nil {
+		return nil, err
+	}
+	if err = checkProgram(s.project.Binary); err != nil {
 		return nil, err
 	}
 	if s.before, err = readBaseline(c.Baseline); err != nil {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 
@@ -36,9 +38,18 @@ func (c *checkCmd) check() error {
 	return (wish{local: c.Local, require: c.Require}).check()
 }
 
-// wish says where the user wants to run.
+// wish says where the user wants to run. A gateway that runs already needs no containers.
 func (c *checkCmd) wish(s *subject) wish {
-	return wish{c.Local || s.project.Binary != "", c.Require, "Running in containers."}
+	return wish{c.Local || s.project.Binary != "", c.Require, "Running in containers.", "Running the installed " + s.definition.Title + ", each start in a sandbox of its own."}
+}
+
+// place decides where to run. Sandboxes have networks of their own, so this process needs none.
+func (c *checkCmd) place(ctx context.Context, a *app, s *subject) (*place, error) {
+	if s.project.Target == "" {
+		return a.place(ctx, c.wish(s))
+	}
+	program, err := a.program()
+	return &place{program: program, why: "Attaching to the gateway at " + s.project.Target + "."}, err
 }
 
 // project reads the project and has the command line say what it says. A configuration in the place of the product is
@@ -82,6 +93,19 @@ func noProduct(name string) error {
 		return &fault.UnknownError{Kind: "gateway", Name: name, Nearest: near}
 	}
 	return fmt.Errorf("%q is neither a gateway that can be checked (%s) nor a configuration that exists", name, strings.Join(check.Products(), ", "))
+}
+
+// checkProgram refuses a program that cannot be run.
+func checkProgram(name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := exec.LookPath(name)
+	var why *exec.Error
+	if errors.As(err, &why) {
+		return fmt.Errorf("binary %s: this program cannot be run: %w", name, why.Err)
+	}
+	return err
 }
 
 func exists(name string) bool {

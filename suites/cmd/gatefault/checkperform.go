@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 
 	"github.com/gatefault/gatefault/suites/check"
 	"github.com/gatefault/gatefault/suites/gateway"
@@ -61,7 +62,7 @@ func (c *checkCmd) judge(ctx context.Context, s *subject, here *place, p *progre
 		place = gateway.PlaceLocal
 	}
 	ran, err := run.Check(ctx, run.Options{Program: here.program, Local: !here.containers, NoEngine: c.wish(s).noEngine(here),
-		OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf, Lanes: c.Lanes,
+		Lanes: c.Lanes,
 		Progress: func(step run.Progress) {
 			if step.Result != nil {
 				cutOff(ctx, step.Result)
@@ -73,18 +74,23 @@ func (c *checkCmd) judge(ctx context.Context, s *subject, here *place, p *progre
 	if isMistake(err) {
 		return nil, usage(err)
 	}
-	if ran == nil || len(ran.Results) == 0 {
+	if ran == nil || err != nil && ctx.Err() == nil && !begun(ran) {
 		return nil, err
 	}
 	for _, r := range ran.Results {
-		if r.Verdict == "" { // it never began
-			r.Verdict, r.Reason = run.Error, "not begun"
+		if r.Verdict == "" {
+			r.Verdict, r.Reason = run.Error, "it never began"
 			cutOff(ctx, r)
 		}
 	}
 	result := check.Judge(s.plan, ran)
 	result.Version = version()
 	return result, err
+}
+
+// begun tells whether a cell ever began.
+func begun(r *run.Report) bool {
+	return slices.ContainsFunc(r.Results, func(res *run.Result) bool { return res.Verdict != "" })
 }
 
 // isMistake tells whether the gateway refuses the user's configuration, or no route that was named leads to an upstream.

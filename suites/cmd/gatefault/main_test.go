@@ -19,12 +19,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/sandbox"
 	"github.com/gatefault/gatefault/upstream"
 )
 
 // TestMain lets the test binary be the program itself, under its own name, and a small curl for the scripts.
 func TestMain(m *testing.M) {
 	upstream.ServeChild()
+	sandbox.Serve()
 	testscript.Main(m, map[string]func(){"gatefault": main, "curl": curl, "lookup": lookup})
 }
 
@@ -66,6 +68,9 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
+			if name == "sandbox" {
+				return sandboxes(), nil
+			}
 			if name == "docker" {
 				if static() == "" && strings.Contains(os.Getenv("GATEFAULT_REQUIRE"), "containers") {
 					return false, errors.New("GATEFAULT_REQUIRE demands containers, and no Docker engine answers")
@@ -78,6 +83,20 @@ func TestScripts(t *testing.T) {
 			"docker-env": func(ts *testscript.TestScript, _ bool, _ []string) { dockerEnv(ts, static()) }},
 	})
 }
+
+// sandboxes tells whether this system lets us make sandboxes.
+var sandboxes = sync.OnceValue(func() bool {
+	root, err := os.MkdirTemp("", "gatefault-test-")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(root)
+	s, err := sandbox.Open(context.Background(), sandbox.Spec{Root: root})
+	if err == nil {
+		_ = s.Close()
+	}
+	return err == nil
+})
 
 // lookup SERVER NAME prints the addresses that a name server gives, or its failure in Go's words.
 func lookup() {

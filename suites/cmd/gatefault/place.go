@@ -30,11 +30,12 @@ const insideVariable = "GATEFAULT_INSIDE"
 // programVariable names another program for the upstream's container.
 const programVariable = "GATEFAULT_BINARY"
 
-// wish says where the user wants to run, and what is told when that is in containers.
+// wish says where the user wants to run, and what is told when that is in containers, or not.
 type wish struct {
 	local     bool
 	require   string // containers, or empty
 	contained string
+	alone     string
 }
 
 // check tells what makes no sense.
@@ -61,14 +62,14 @@ func (a *app) place(ctx context.Context, w wish) (*place, error) {
 		return here, netns.LoopbackUp()
 	}
 	if w.local {
-		return local(program, "Containers are switched off."), nil
+		return local(program, "Containers are switched off.", w.alone), nil
 	}
 	engine, err := gateway.Connect(ctx, nil)
 	if errors.Is(err, gateway.ErrNoEngine) {
 		if w.require != "" {
 			return nil, &failure{exitIdle, fmt.Errorf("--require containers: %w", plainEngine(err))}
 		}
-		return local(program, plainEngine(err).Error()+"."), nil
+		return local(program, plainEngine(err).Error()+".", w.alone), nil
 	}
 	if err != nil {
 		return nil, err
@@ -96,9 +97,9 @@ func (s *selection) contained() string {
 	return "The upstream runs in a container."
 }
 
-// local is a run on loopback; it moves to a network namespace of its own where there is such a thing.
-func local(program, why string) *place {
-	return &place{program: program, elsewhere: namespaces, why: why + "\nRunning what can run on loopback."}
+// local is a run on this machine. One on loopback moves to a network namespace of its own where there is such a thing.
+func local(program, why, alone string) *place {
+	return &place{program: program, elsewhere: namespaces, why: why + "\n" + alone}
 }
 
 // program is the gatefault program that upstreams run.

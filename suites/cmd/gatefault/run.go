@@ -89,7 +89,9 @@ func (c *runCmd) Run(ctx context.Context, a *app) error {
 }
 
 // wish says where the user wants to run.
-func (c *runCmd) wish(sel *selection) wish { return wish{c.Local, c.Require, sel.contained()} }
+func (c *runCmd) wish(sel *selection) wish {
+	return wish{c.Local, c.Require, sel.contained(), "Running what can run on loopback."}
+}
 
 // choose applies the filters. Every error is the user's mistake.
 func (c *runCmd) choose() (*selection, error) {
