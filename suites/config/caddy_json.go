@@ -11,7 +11,8 @@ import (
 // caddyJSON reads Caddy's native configuration, into which a Caddyfile is turned (https://caddyserver.com/docs/json/).
 type caddyJSON struct {
 	*caddyReader
-	file string
+	file  string
+	named *jsonNode // routes of a server that handlers invoke
 }
 
 func (c *caddyReader) readJSON(text string) error {
@@ -42,6 +43,7 @@ func orNumber(n *jsonNode, other float64) float64 {
 func (j caddyJSON) at(n *jsonNode) Position { return Position{File: j.file, Line: n.line} }
 
 func (j caddyJSON) server(n *jsonNode) {
+	j.named = n.at("named_routes")
 	server := &caddyServer{steps: j.routes(n.at("routes"), 0)}
 	for _, listen := range n.at("listen").each() {
 		if e, ok := j.entry(n, listen, server.steps); ok {
@@ -70,11 +72,23 @@ func (j caddyJSON) entry(server, listen *jsonNode, steps []*caddyStep) (Entry, b
 	protocols := server.at("protocols").texts()
 	e.HTTP2 = e.TLS && (len(protocols) == 0 || slices.Contains(protocols, "h2"))
 	for _, name := range hosts {
-		if e.TLS && manages && publicName(name) && !slices.Contains(j.config.Managed, name) {
+		own := slices.Contains(j.certified(server), name)
+		if e.TLS && manages && publicName(name) && !own && !slices.Contains(j.config.Managed, name) {
 			j.config.Managed = append(j.config.Managed, name)
 		}
 	}
 	return e, true
+}
+
+// certified are the hosts for which a server shows a certificate that was loaded from a file.
+func (j caddyJSON) certified(server *jsonNode) []string {
+	var hosts []string
+	for _, policy := range server.at("tls_connection_policies").each() {
+		if policy.at("certificate_selection") != nil {
+			hosts = append(hosts, policy.at("match", "sni").texts()...)
+		}
+	}
+	return hosts
 }
 
 func hostsOfSteps(steps []*caddyStep) []string {
@@ -97,17 +111,22 @@ func (j caddyJSON) routes(list *jsonNode, depth int) []*caddyStep {
 		if depth > maxDepth {
 			break
 		}
-		s := &caddyStep{group: n.at("group").text(), last: n.at("terminal").is(), at: j.at(n)}
+		s := &caddyStep{group: n.at("group").text(), last: n.at("terminal").is(), inner: j.handlers(n, depth), at: j.at(n)}
 		for _, set := range n.at("match").each() {
 			s.any = append(s.any, jsonSet(set))
 		}
-		for _, handler := range n.at("handle").each() {
-			if inner := j.handler(handler, depth); inner != nil {
-				inner.at = j.at(handler)
-				s.inner = append(s.inner, inner)
-			}
-		}
 		steps = append(steps, s)
+	}
+	return steps
+}
+
+func (j caddyJSON) handlers(route *jsonNode, depth int) []*caddyStep {
+	var steps []*caddyStep
+	for _, n := range route.at("handle").each() {
+		if s := j.handler(n, depth); s != nil {
+			s.at = j.at(n)
+			steps = append(steps, s)
+		}
 	}
 	return steps
 }
@@ -149,6 +168,10 @@ func (j caddyJSON) handler(n *jsonNode, depth int) *caddyStep {
 	switch n.at("handler").text() {
 	case "subroute":
 		return &caddyStep{inner: j.routes(n.at("routes"), depth+1)}
+	case "invoke":
+		if depth < maxDepth {
+			return &caddyStep{inner: j.handlers(j.named.at(n.at("name").text()), depth+1)}
+		}
 	case "static_response", "file_server", "error", "acme_server", "metrics":
 		return &caddyStep{action: answers}
 	case "authentication":
@@ -237,8 +260,12 @@ func jsonTime(n *jsonNode) time.Duration {
 
 // uses takes in certificates and logs.
 func (j caddyJSON) uses(root *jsonNode) {
+	var names []string
+	for _, server := range root.at("apps", "http", "servers").keys() {
+		names = append(names, j.certified(root.at("apps", "http", "servers", server))...)
+	}
 	for _, n := range root.at("apps", "tls", "certificates", "load_files").each() {
-		j.pair(n.at("certificate").text(), n.at("key").text(), j.config.Managed, j.at(n))
+		j.pair(n.at("certificate").text(), n.at("key").text(), names, j.at(n))
 	}
 	for _, name := range root.at("logging", "logs").keys() {
 		writer := root.at("logging", "logs", name, "writer")
