@@ -71,6 +71,8 @@ type Config struct {
 	Names []string
 	// Managed are host names of TLS entries whose certificates the product would get by itself from an authority on the internet.
 	Managed []string
+	// Env are variables that files beside the configuration set for the product: Debian's envvars.
+	Env map[string]string
 	// Accounts are users and groups of the system that it runs as.
 	Accounts []Account
 	// Foreground says that it keeps the product in the foreground by itself (nginx: daemon off).
@@ -224,6 +226,7 @@ const (
 	Revoked      Role = "revocation list"
 	TicketKey    Role = "session ticket key" // 48 or 80 random bytes
 	ErrorMessage Role = "error message"      // a whole answer with status line and fields: HAProxy's errorfile
+	Module       Role = "module"             // a part of the product: nothing can stand in for it
 	Data         Role = "data"               // anything else that is read: error pages, maps, passwords
 )
 

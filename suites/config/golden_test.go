@@ -18,6 +18,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 // homes are where the configurations of testdata lie in the gateway's eyes.
 var homes = map[string]Source{
+	"apache":  {Home: "/etc/apache2", Main: "apache2.conf"},
 	"caddy":   {Home: "/etc/caddy", Main: "Caddyfile"},
 	"haproxy": {Home: "/etc/haproxy", Main: "haproxy.cfg"},
 	"nginx":   {Home: "/etc/nginx", Main: "nginx.conf"},
@@ -35,7 +36,11 @@ func TestGolden(t *testing.T) {
 				continue
 			}
 			t.Run(product+"/"+filepath.Base(dir), func(t *testing.T) {
+				src := src
 				src.Path = dir
+				if _, err := os.Stat(filepath.Join(dir, "httpd.conf")); err == nil {
+					src.Home = "/usr/local/apache2/conf"
+				}
 				src.Env = map[string]string{"APP_PORT": "8080"}
 				c, err := Read(product, src)
 				if err != nil {
@@ -173,7 +178,7 @@ func checkConfig(t *testing.T, c *Config, lines int) {
 		}
 	}
 	for _, u := range c.Uses {
-		if !filepath.IsAbs(u.Path) || u.At.Line < 1 || u.At.Line > lines {
+		if !filepath.IsAbs(u.Path) || u.At.Line < 0 || u.At.Line > lines {
 			t.Errorf("use %+v", u)
 		}
 	}

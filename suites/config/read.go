@@ -15,6 +15,7 @@ type reader func(*Files, Source) (*Config, error)
 
 // readers are the products that can be read.
 var readers = map[string]reader{
+	"apache":  readApache,
 	"caddy":   readCaddy,
 	"haproxy": readHAProxy,
 	"nginx":   readNginx,

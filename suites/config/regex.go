@@ -22,6 +22,24 @@ func matching(expr string) (text string, ok bool) {
 	return b.String(), re.MatchString(b.String())
 }
 
+// matchingPath makes a path that a regular expression matches: one that people ask for, if it will do.
+func matchingPath(expr string) (text string, ok bool) {
+	re, err := regexp.Compile(expr)
+	if err != nil {
+		return "", false
+	}
+	for _, common := range []string{"/", "/index.php", "/index.html"} {
+		if re.MatchString(common) {
+			return common, true
+		}
+	}
+	text, ok = matching(expr)
+	if !strings.HasPrefix(text, "/") {
+		text = "/" + text
+	}
+	return text, ok && re.MatchString(text)
+}
+
 // writeMatch writes the shortest text that comes to mind: the first of alternatives, no repetition that can be left out.
 func writeMatch(b *strings.Builder, re *syntax.Regexp) {
 	switch re.Op {
