@@ -147,7 +147,7 @@ func (u *nginxUses) errorPage(s *nginxServer, d directive) {
 	if place == nil {
 		return
 	}
-	w := u.h.at(s, place, place.scope, page)
+	w := u.h.at(s, place, page)
 	if _, passed := w.pass(); passed || len(place.scope.own("return"))+len(place.scope.own("rewrite")) > 0 {
 		return
 	}

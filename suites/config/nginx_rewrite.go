@@ -48,7 +48,7 @@ func (w *nginxWalk) replace(d directive) nginxEnd {
 		return nginxOn
 	}
 	to, flag := d.arg(1), d.arg(2)
-	if flag == "redirect" || flag == "permanent" || strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://") || strings.HasPrefix(to, "$scheme") {
+	if nginxRedirects(to, flag) {
 		return nginxDone
 	}
 	to, known := w.expand(to)
@@ -68,6 +68,12 @@ func (w *nginxWalk) replace(d directive) nginxEnd {
 		return nginxBreak
 	}
 	return nginxOn
+}
+
+// nginxRedirects says that a rewrite sends the client elsewhere.
+func nginxRedirects(to, flag string) bool {
+	return flag == "redirect" || flag == "permanent" ||
+		strings.HasPrefix(to, "http://") || strings.HasPrefix(to, "https://") || strings.HasPrefix(to, "$scheme")
 }
 
 // nginxReplaced adds the query that was there to the replacement's, unless the replacement ends with a question mark.

@@ -38,8 +38,8 @@ type nginxRoute struct {
 
 func (h *nginxHTTP) routes() *nginxRoutes {
 	rs := &nginxRoutes{
-		nginxHTTP: h, byKey: map[string]int{}, found: map[nginxRouteKey]*nginxRoute{}, passed: map[Position]bool{}, helped: map[*nginxServer][]nginxVariation{},
-		varying: h.variations(),
+		nginxHTTP: h, byKey: map[string]int{}, found: map[nginxRouteKey]*nginxRoute{}, passed: map[Position]bool{},
+		helped: map[*nginxServer][]nginxVariation{}, varying: h.variations(),
 	}
 	for _, tries := range []func(*nginxServer, nginxRequest){rs.plain, rs.varied, rs.combined} {
 		for _, s := range h.servers {
@@ -186,8 +186,12 @@ func (rs *nginxRoutes) through(w *nginxWalk, pass directive) (*nginxWalk, direct
 		if !ok || rs.sockets[target.server.Socket] {
 			return w, pass, false
 		}
-		entry, itself := rs.itself(target.server)
-		if !itself || rs.upstreams[strings.ToLower(target.name)] != nil {
+		servers := []Server{target.server}
+		if up := rs.upstreams[strings.ToLower(target.name)]; up != nil && len(up.servers) > 0 {
+			servers = up.servers
+		}
+		entry, itself := rs.itself(servers[0])
+		if !itself {
 			return w, pass, true
 		}
 		r := w.request
@@ -225,7 +229,10 @@ func (rs *nginxRoutes) unreached() {
 	}
 	for _, key := range rs.nginxHTTP.order {
 		up := rs.upstreams[key]
-		if !slices.ContainsFunc(rs.groups, func(g Group) bool { return g.At == up.at }) && len(up.servers) > 0 {
+		if slices.ContainsFunc(rs.groups, func(g Group) bool { return g.At == up.at }) || len(up.servers) == 0 {
+			continue
+		}
+		if _, itself := rs.itself(up.servers[0]); !itself {
 			rs.intern(Group{Name: up.name, Servers: up.servers, Wait: nginxWait(rs.scope, "proxy", len(up.servers)), At: up.at})
 		}
 	}
@@ -242,7 +249,8 @@ func (rs *nginxRoutes) static(s *nginxServer, l *nginxLocation, scope *nginxScop
 	if !ok || rs.passed[pass.at] {
 		return
 	}
-	w := rs.at(s, l, scope, l.match)
+	w := rs.at(s, l, l.match)
+	w.scope = scope
 	for _, d := range slices.Concat(s.scope.own("set"), l.scope.own("set"), scope.own("set")) {
 		w.assign(d)
 	}

@@ -72,6 +72,8 @@ func (s *nginxStream) group(up *nginxUpstream, scope *nginxScope) {
 	if len(servers) == 0 || there {
 		return
 	}
-	wait := Wait{Connect: scope.wait("proxy_connect_timeout", time.Minute), Read: scope.wait("proxy_timeout", 10*time.Minute), Tries: len(servers)}
+	wait := Wait{
+		Connect: scope.wait("proxy_connect_timeout", time.Minute), Read: scope.wait("proxy_timeout", 10*time.Minute), Tries: len(servers),
+	}
 	s.c.Groups = append(s.c.Groups, Group{Name: up.name, Servers: servers, Wait: wait, At: up.at})
 }

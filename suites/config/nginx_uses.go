@@ -2,39 +2,35 @@ package config
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
-// nginxFile says what the file or folder is for that a directive names first. Those with own begin at the main file's folder
-// where they are relative; see conf.
-var nginxFiles = map[string]struct {
-	role Role
-	own  bool
+// nginxFiles are directives that name a file or folder first, by what it is for. Those of own begin at the main file's folder where
+// they are relative; see conf.
+var nginxFiles = []struct {
+	role       Role
+	own        bool
+	directives string
 }{
-	"pid": {PIDFile, false}, "load_module": {Data, false}, "working_directory": {Folder, false},
-	"root": {Folder, false}, "alias": {Folder, false},
-	"client_body_temp_path": {Folder, false}, "proxy_temp_path": {Folder, false}, "fastcgi_temp_path": {Folder, false},
-	"uwsgi_temp_path": {Folder, false}, "scgi_temp_path": {Folder, false},
-	"proxy_cache_path": {Folder, false}, "fastcgi_cache_path": {Folder, false}, "uwsgi_cache_path": {Folder, false},
-	"scgi_cache_path": {Folder, false},
-	"ssl_dhparam":     {DHParam, true}, "ssl_session_ticket_key": {TicketKey, true}, "ssl_password_file": {Data, true},
-	"ssl_client_certificate": {Authority, true}, "ssl_trusted_certificate": {Authority, true},
-	"proxy_ssl_trusted_certificate": {Authority, true}, "grpc_ssl_trusted_certificate": {Authority, true},
-	"uwsgi_ssl_trusted_certificate": {Authority, true},
-	"ssl_crl":                       {Revoked, true}, "proxy_ssl_crl": {Revoked, true}, "grpc_ssl_crl": {Revoked, true}, "uwsgi_ssl_crl": {Revoked, true},
-	"proxy_ssl_password_file": {Data, true}, "grpc_ssl_password_file": {Data, true}, "uwsgi_ssl_password_file": {Data, true},
-	"ssl_stapling_file": {Data, true}, "auth_basic_user_file": {Data, true}, "auth_jwt_key_file": {Data, true},
-	"geoip_country": {Data, true}, "geoip_city": {Data, true}, "geoip_org": {Data, true}, "geoip2": {Data, true},
-	"xslt_stylesheet": {Data, true}, "modsecurity_rules_file": {Data, true}, "js_include": {Data, true},
-	"access_by_lua_file": {Data, false}, "content_by_lua_file": {Data, false}, "init_by_lua_file": {Data, false},
-	"rewrite_by_lua_file": {Data, false}, "header_filter_by_lua_file": {Data, false}, "log_by_lua_file": {Data, false},
+	{PIDFile, false, "pid"},
+	{Folder, false, "root alias working_directory"},
+	{Folder, false, "client_body_temp_path proxy_temp_path fastcgi_temp_path uwsgi_temp_path scgi_temp_path"},
+	{Folder, false, "proxy_cache_path fastcgi_cache_path uwsgi_cache_path scgi_cache_path"},
+	{DHParam, true, "ssl_dhparam"},
+	{TicketKey, true, "ssl_session_ticket_key"},
+	{Authority, true, "ssl_client_certificate ssl_trusted_certificate"},
+	{Authority, true, "proxy_ssl_trusted_certificate grpc_ssl_trusted_certificate uwsgi_ssl_trusted_certificate"},
+	{Revoked, true, "ssl_crl proxy_ssl_crl grpc_ssl_crl uwsgi_ssl_crl"},
+	{Data, true, "ssl_password_file proxy_ssl_password_file grpc_ssl_password_file uwsgi_ssl_password_file ssl_stapling_file"},
+	{Data, true, "auth_basic_user_file auth_jwt_key_file geoip_country geoip_city geoip_org geoip2 xslt_stylesheet"},
+	{Data, true, "modsecurity_rules_file js_include js_import"},
+	{Data, false, "load_module init_by_lua_file access_by_lua_file content_by_lua_file rewrite_by_lua_file"},
+	{Data, false, "header_filter_by_lua_file body_filter_by_lua_file log_by_lua_file"},
 }
 
-// nginxCertificates are the directives of certificates, each with its key's.
-var nginxCertificates = map[string]string{
-	"ssl_certificate": "ssl_certificate_key", "proxy_ssl_certificate": "proxy_ssl_certificate_key",
-	"grpc_ssl_certificate": "grpc_ssl_certificate_key", "uwsgi_ssl_certificate": "uwsgi_ssl_certificate_key",
-}
+// nginxCertificates are the families of directives that name certificates: FAMILYssl_certificate and FAMILYssl_certificate_key.
+var nginxCertificates = []string{"", "proxy_", "grpc_", "uwsgi_"}
 
 // nginxUses finds the files and folders that a configuration names.
 type nginxUses struct {
@@ -58,16 +54,13 @@ func (u *nginxUses) block(scope *nginxScope) {
 			}
 		}
 	}
-	for certificate, key := range nginxCertificates {
-		u.pairs(scope, certificate, key)
+	for _, family := range nginxCertificates {
+		u.pairs(scope, family+"ssl_certificate", family+"ssl_certificate_key")
 	}
 }
 
 func (u *nginxUses) directive(scope *nginxScope, d directive) {
 	name := d.arg(0)
-	if d.name == "js_import" { // js_import [name from] file
-		name = d.last()
-	}
 	switch d.name {
 	case "access_log", "error_log":
 		u.log(d)
@@ -81,11 +74,13 @@ func (u *nginxUses) directive(scope *nginxScope, d directive) {
 		if socket, unix := strings.CutPrefix(name, "unix:"); unix {
 			u.add(d, path.Dir(socket), SocketFolder)
 		}
-	case "js_import":
-		u.add(d, u.h.conf(name), Data)
+	case "js_import": // js_import [name from] file
+		name = d.last()
 	}
-	if file, known := nginxFiles[d.name]; known {
-		u.file(d, name, file.role, file.own)
+	for _, file := range nginxFiles {
+		if slices.Contains(strings.Fields(file.directives), d.name) {
+			u.file(d, name, file.role, file.own)
+		}
 	}
 }
 

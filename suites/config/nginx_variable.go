@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 )
@@ -124,30 +125,7 @@ func (w *nginxWalk) cookie(name string) string {
 }
 
 func (w *nginxWalk) builtIn(name string) (value string, known bool) {
-	var entry Entry
-	if i := w.request.entry; i >= 0 {
-		entry = w.h.entries[i]
-	}
 	switch name {
-	case "host":
-		if w.request.host == "" {
-			return w.serverName(), true
-		}
-		return w.request.host, true
-	case "server_name":
-		return w.serverName(), true
-	case "server_port":
-		return strconv.Itoa(int(entry.Port)), true
-	case "scheme":
-		if entry.TLS {
-			return "https", true
-		}
-		return "http", true
-	case "https":
-		if entry.TLS {
-			return "on", true
-		}
-		return "", true
 	case "uri", "document_uri", "fastcgi_script_name":
 		return w.path, true
 	case "request_uri":
@@ -155,22 +133,40 @@ func (w *nginxWalk) builtIn(name string) (value string, known bool) {
 	case "args", "query_string":
 		return w.query, true
 	case "is_args":
-		if w.query == "" {
-			return "", true
-		}
-		return "?", true
+		return strings.Repeat("?", min(1, len(w.query))), true
 	case "request_method":
 		return w.request.method, true
 	case "document_root":
 		return w.file(""), true
 	case "request_filename":
 		return w.file(w.path), true
+	case "invalid_referer", "ssl_client_s_dn", "remote_user":
+		return "", true // no request has any
+	}
+	return w.ofConnection(name)
+}
+
+// ofConnection is a variable that the entry and the server decide on.
+func (w *nginxWalk) ofConnection(name string) (value string, known bool) {
+	var entry Entry
+	if i := w.request.entry; i >= 0 {
+		entry = w.h.entries[i]
+	}
+	switch name {
+	case "host":
+		return cmp.Or(w.request.host, w.serverName()), true
+	case "server_name":
+		return w.serverName(), true
+	case "server_port":
+		return strconv.Itoa(int(entry.Port)), true
+	case "scheme":
+		return map[bool]string{true: "https", false: "http"}[entry.TLS], true
+	case "https":
+		return map[bool]string{true: "on"}[entry.TLS], true
 	case "ssl_server_name":
 		return w.request.host, entry.TLS
 	case "server_protocol":
 		return "HTTP/1.1", true
-	case "invalid_referer", "ssl_client_s_dn", "remote_user":
-		return "", true
 	}
 	return "", false
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"path"
 	"slices"
 	"strings"
 )
@@ -58,12 +57,13 @@ const maxJumps = 10
 
 // walk follows a request to its end. pass is the directive that hands it to an upstream.
 func (h *nginxHTTP) walk(r nginxRequest, assume bool) (w *nginxWalk, pass directive, ok bool) {
-	w = &nginxWalk{h: h, request: r, path: r.path, query: r.query, set: map[string]string{}, unknown: map[string]bool{}, assume: assume}
-	if w.server = h.server(r.entry, r.host); w.server == nil {
-		return w, directive{}, false
+	server := h.server(r.entry, r.host)
+	if server == nil {
+		return nil, directive{}, false
 	}
+	w = h.newWalk(r, server, server.nginxLocation)
+	w.assume = assume
 	w.captureName()
-	w.place, w.scope = w.server.nginxLocation, w.server.scope
 	if w.rewrite(w.scope) == nginxDone {
 		return w, directive{}, false
 	}
@@ -80,10 +80,16 @@ func (h *nginxHTTP) walk(r nginxRequest, assume bool) (w *nginxWalk, pass direct
 	return w, directive{}, false
 }
 
+func (h *nginxHTTP) newWalk(r nginxRequest, s *nginxServer, place *nginxLocation) *nginxWalk {
+	return &nginxWalk{
+		h: h, request: r, server: s, place: place, scope: place.scope, path: r.path, query: r.query,
+		set: map[string]string{}, unknown: map[string]bool{},
+	}
+}
+
 // at is a walk that has come to a place by itself, without a client's request.
-func (h *nginxHTTP) at(s *nginxServer, place *nginxLocation, scope *nginxScope, path string) *nginxWalk {
-	request := nginxRequest{entry: -1, method: "GET", path: path}
-	return &nginxWalk{h: h, request: request, server: s, place: place, scope: scope, path: path, set: map[string]string{}, unknown: map[string]bool{}}
+func (h *nginxHTTP) at(s *nginxServer, place *nginxLocation, path string) *nginxWalk {
+	return h.newWalk(nginxRequest{entry: -1, method: "GET", path: path}, s, place)
 }
 
 // captureName keeps what the expression of a server's name captured.
@@ -134,12 +140,7 @@ func (w *nginxWalk) locate() (found bool) {
 
 // nginxAllows says that limit_except does not concern a method. GET stands for HEAD too.
 func nginxAllows(methods []string, method string) bool {
-	for _, m := range methods {
-		if m == method || m == "GET" && method == "HEAD" {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(methods, method) || method == "HEAD" && slices.Contains(methods, "GET")
 }
 
 // here handles the request in its location, in the order of nginx's phases: rewrite, try_files, content.
@@ -192,63 +193,6 @@ func (w *nginxWalk) pass() (directive, bool) {
 	return directive{}, false
 }
 
-// tryFiles takes the first file that is there, or goes where the last argument leads.
-// See https://nginx.org/en/docs/http/ngx_http_core_module.html#try_files.
-func (w *nginxWalk) tryFiles(args []string) nginxEnd {
-	last := args[len(args)-1]
-	for _, arg := range args[:len(args)-1] {
-		name, known := w.expand(arg)
-		if known && w.there(name) {
-			w.path = name
-			return nginxOn
-		}
-	}
-	if code, isCode := strings.CutPrefix(last, "="); isCode {
-		return w.answer(code)
-	}
-	return w.jump(last)
-}
-
-// there says that a file below the document root is there, or a folder, which ends with a slash.
-func (w *nginxWalk) there(name string) bool {
-	if strings.HasSuffix(name, "/") {
-		return w.isFolder(w.file(name))
-	}
-	return w.exists(w.file(name))
-}
-
-// isFolder says that a folder is there; the document root always is.
-func (w *nginxWalk) isFolder(name string) bool {
-	return name != "" && (name == w.file("") && !nginxVariable(w.scope.text("root", "")) || w.h.files.Has(name) && !w.h.files.isFile(name))
-}
-
-// exists says that a file is there, and notes it if that is only assumed.
-func (w *nginxWalk) exists(file string) bool {
-	if !strings.HasPrefix(file, "/") || strings.HasSuffix(file, "/") {
-		return false
-	}
-	if w.h.files.isFile(file) {
-		return true
-	}
-	if w.assume {
-		w.wanted = append(w.wanted, file)
-	}
-	return w.assume
-}
-
-// file is where a path lies by root or alias; empty when that cannot be known.
-func (w *nginxWalk) file(name string) string {
-	root := w.scope.text("root", "html") // https://nginx.org/en/docs/http/ngx_http_core_module.html#root
-	if alias, ok := w.scope.find("alias"); ok {
-		root, name = alias.arg(0), strings.TrimPrefix(name, w.place.match)
-	}
-	root, known := w.expand(root)
-	if !known {
-		return ""
-	}
-	return path.Join(w.h.prefixed(root), name)
-}
-
 // jump goes on with a named location or another path.
 func (w *nginxWalk) jump(to string) nginxEnd {
 	if name, named := strings.CutPrefix(to, "@"); named {
@@ -268,33 +212,6 @@ func (w *nginxWalk) jump(to string) nginxEnd {
 	}
 	w.path, w.place = to, nil
 	return nginxAgain
-}
-
-// static is what nginx does without a handler: a file, the index of a folder, or an error.
-func (w *nginxWalk) static() nginxEnd {
-	if strings.HasSuffix(w.path, "/") {
-		return w.index()
-	}
-	if w.exists(w.file(w.path)) {
-		return nginxDone
-	}
-	return w.answer("404")
-}
-
-func (w *nginxWalk) index() nginxEnd {
-	names := []string{"index.html"} // https://nginx.org/en/docs/http/ngx_http_index_module.html
-	if d, ok := w.scope.find("index"); ok {
-		names = d.args
-	}
-	for _, name := range names {
-		if strings.HasPrefix(name, "/") {
-			return w.jump(name)
-		}
-		if w.exists(w.file(w.path + name)) {
-			return w.jump(w.path + name)
-		}
-	}
-	return w.answer("403")
 }
 
 // answer ends a request with a status, unless error_page leads on from there and leaves the status to where it leads: with a =.
