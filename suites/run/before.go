@@ -60,13 +60,42 @@ const (
 	settle      = 200 * time.Millisecond // by then a gateway that watches its idle connections has closed what is not fit
 )
 
+// fillPool makes requests until a user's gateway uses connections again that it has kept, to each server and by each of its
+// workers, or it is clear that it keeps none.
+func (c *cell) fillPool(ctx context.Context) {
+	if c.way == nil || !c.scenario.Prime {
+		return
+	}
+	wanted := 2 * len(c.endpoints())
+	for n, streak := 0, 0; streak < wanted && n < maxFill; n++ {
+		ex := c.healthy(ctx, c.numberedPhase(phaseProof, n))
+		switch {
+		case !strings.HasSuffix(ex.Header.Get(upstream.NonceField), "-1"): // it tells the number of the request on its connection
+			streak++
+		case n > maxFill/2 && streak == 0, ctx.Err() != nil:
+			return
+		default:
+			streak = 0
+		}
+	}
+}
+
+// maxFill bounds the requests that fill a gateway's pool.
+const maxFill = 40
+
 // meetFirst makes the priming request, where it is the one that meets the fault, and waits until the fault has acted.
 func (c *cell) meetFirst(ctx context.Context, from uint64) error {
 	if c.scenario.Meets != scenarios.MeetsPrime {
 		return nil
 	}
-	if err := c.isOurs(c.healthy(ctx, phasePrime)); err != nil {
-		return notInjected{fmt.Errorf("the priming request, on which the fault is no harm: %w", err)}
+	primes := 1
+	if c.way != nil { // which may take its servers in turn
+		primes = len(c.endpoints())
+	}
+	for i := range primes {
+		if err := c.isOurs(c.healthy(ctx, c.numberedPhase(phasePrime, i))); err != nil {
+			return notInjected{fmt.Errorf("the priming request, on which the fault is no harm: %w", err)}
+		}
 	}
 	fired, err := c.awaitEvent(ctx, from, meetTimeout, c.firedOrClosed())
 	if err == nil && fired.Kind == upstream.Closed {

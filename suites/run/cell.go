@@ -48,6 +48,7 @@ type cell struct {
 	err        error        // why there is no observation
 	planned    Result       // the result before it ran
 	again      bool         // it runs a second time
+	missed     bool         // the fault did not fire at the first
 	after      bool         // another cell ran on the lane before
 }
 
@@ -109,6 +110,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err := c.warm(ctx); err != nil {
 		return notInjected{err}
 	}
+	c.fillPool(ctx)
 	from, err := c.begin(ctx)
 	if err != nil {
 		return err

@@ -23,16 +23,17 @@ const DefaultInstances = 16
 
 // check is one run of [Check].
 type check struct {
-	stage     *stage
-	subject   Subject
-	strands   []*strand
-	houses    []*house
-	names     []string // that the configuration has
-	stands    []string // what stands in for files that were not brought
-	authority []byte
-	startOwn  func(context.Context, gateway.Own) (*gateway.Running, error)
-	started   atomic.Int64
-	done      func(*cell)
+	stage      *stage
+	subject    Subject
+	strands    []*strand
+	houses     []*house
+	names      []string // that the configuration has
+	stands     []string // what stands in for files that were not brought
+	authority  []byte
+	startOwn   func(context.Context, gateway.Own) (*gateway.Running, error)
+	started    atomic.Int64
+	firstStart time.Duration
+	done       func(*cell)
 }
 
 // Check runs every scenario of every route on a user's own gateway and judges the cells by the standards and by what is
@@ -63,11 +64,13 @@ func Check(ctx context.Context, opts Options, subject Subject) (*Report, error) 
 // run finds out on a first instance where the routes lead, and runs the cells: those that need not be alone on many
 // instances, then the others.
 func (k *check) run(ctx context.Context, cells []*cell) error {
+	began := time.Now()
 	first, err := k.start(ctx, false)
 	if err != nil {
 		return err
 	}
 	k.stands = first.gateway.Stands()
+	k.firstStart = time.Since(began)
 	sound, err := k.prove(ctx, first, cells)
 	if err != nil {
 		return errors.Join(err, first.stop(ctx))

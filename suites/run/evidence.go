@@ -117,7 +117,7 @@ func (p proof) event() (string, error) {
 	if len(met) < p.wanted {
 		return "", fmt.Errorf("%s took effect %s in this cell, says the upstream's journal; at least %d must be there", p.fault.Name, count(len(met), "time"), p.wanted)
 	}
-	e, more := p.fired[0], ""
+	e, more := p.first(), ""
 	if e.Conn == 0 {
 		return fmt.Sprintf("journal %d: %s took effect: %s", e.Seq, e.Fault, e.Detail), nil
 	}
@@ -139,6 +139,12 @@ func (p proof) event() (string, error) {
 		text += fmt.Sprintf("request %d of connection %d", e.Request, e.Conn)
 	}
 	return text + more + p.handshake(e.Conn), nil
+}
+
+// first is the event that tells most: where the fault met the request before, one on a connection that was kept.
+func (p proof) first() upstream.Event {
+	kept := func(e upstream.Event) bool { return p.before && e.Request > 1 }
+	return p.fired[max(0, slices.IndexFunc(p.fired, kept))]
 }
 
 // handshake tells how the TLS handshake of a connection ended, if there was one.

@@ -131,7 +131,7 @@ func (c *cell) recover(ctx context.Context) {
 		if streak == 0 {
 			c.seen = map[int]bool{}
 		}
-		ex := c.healthy(ctx, c.recoverPhase(n))
+		ex := c.healthy(ctx, c.numberedPhase(phaseRecover, n))
 		if n == 0 && c.pace() > recoveryPause {
 			began = ex.Start // until then it was not our turn
 		}

@@ -315,13 +315,19 @@ func hostOnly(host string) string {
 	return host
 }
 
-// gate starts what can change the gateway's own way out. It knows one address, and has a control API of its own.
+// gate gives what can change the gateway's own way out: the upstream beside it, or one that is started for that. A socket, or
+// a server beside the gateway, is no way out.
 func (in *instance) gate(ctx context.Context, w *way) (*upstreamHost, error) {
-	if w.strand.mode == beside || len(w.Servers) > 1 || w.Servers[0].Socket != "" {
-		return nil, fmt.Errorf("%w: the gateway's way out is closed for one server on another machine only", upstream.ErrUnsupported)
+	if w.strand.mode == beside || slices.ContainsFunc(w.Servers, func(s config.Server) bool { return s.Socket != "" }) {
+		return nil, fmt.Errorf("%w: a gateway's way out is one to other machines", upstream.ErrUnsupported)
+	}
+	for h, host := range in.hosts {
+		if h.mode == beside {
+			return host, nil
+		}
 	}
 	if in.sandbox != nil {
-		return in.gateInside(ctx)
+		return in.startInside(ctx, gateway.UpstreamSpec{Beside: in.gateway})
 	}
 	h, err := in.check.stage.startContainer(ctx, gateway.UpstreamSpec{Beside: in.gateway})
 	if err == nil {

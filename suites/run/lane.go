@@ -48,11 +48,13 @@ func (l *lane) toGateway() gateway.Lane {
 	return out
 }
 
+// servers lists the lane's servers.
+func (l *lane) servers() []server { return append([]server{{l.endpoint, l.upstream}}, l.further...) }
+
 // endpoints lists the upstream's endpoints of the lane.
-func (l *lane) endpoints() []string {
-	all := []string{l.endpoint}
-	for _, s := range l.further {
-		all = append(all, s.endpoint)
+func (l *lane) endpoints() (ids []string) {
+	for _, s := range l.servers() {
+		ids = append(ids, s.endpoint)
 	}
-	return all
+	return ids
 }

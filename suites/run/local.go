@@ -79,16 +79,6 @@ func (in *instance) startInside(ctx context.Context, spec gateway.UpstreamSpec) 
 	return &upstreamHost{control: client, addr: box.Addr(), box: box}, nil
 }
 
-// gateInside gives what can change the gateway's own way out: the upstream beside it, or one that is started for that.
-func (in *instance) gateInside(ctx context.Context) (*upstreamHost, error) {
-	for h, host := range in.hosts {
-		if h.mode == beside {
-			return host, nil
-		}
-	}
-	return in.startInside(ctx, gateway.UpstreamSpec{Beside: in.gateway})
-}
-
 // ownMachine has names and addresses that are not the gateway's own all at one upstream: on a machine made for the instance
 // nobody looks them up elsewhere.
 func ownMachine(all []*strand) {

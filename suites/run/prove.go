@@ -224,7 +224,7 @@ func (c *cell) getThrough(ctx context.Context, pace time.Duration, streak int) b
 	c.seen = map[int]bool{}
 	for n := range streak {
 		sent := time.Now()
-		if c.isOurs(c.healthy(ctx, c.recoverPhase(n))) != nil || pause(ctx, pace-time.Since(sent)) != nil {
+		if c.isOurs(c.healthy(ctx, c.numberedPhase(phaseRecover, n))) != nil || pause(ctx, pace-time.Since(sent)) != nil {
 			return false
 		}
 	}

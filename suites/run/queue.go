@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"math"
 	"net/http"
 	"slices"
 	"sync"
@@ -137,8 +138,9 @@ func (q *queue) rest() (all []*cell) {
 }
 
 // useful tells how many instances the waiting cells have use for: one for each long cell, and as many as it takes to get
-// through the quick ones in the time of the longest. Strands run side by side on each.
-func (q *queue) useful() (n int) {
+// through the quick ones in the time of the longest, unless starting them takes longer than it saves. Strands run side by
+// side on each.
+func (q *queue) useful(start time.Duration) (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, cells := range q.waiting {
@@ -151,7 +153,11 @@ func (q *queue) useful() (n int) {
 			}
 			long, span = long+1, max(span, d)
 		}
-		n = max(n, min(len(cells), max(2, long+int((work+span-1)/span))))
+		quick := min((work+span-1)/span, time.Duration(math.Ceil(math.Sqrt(2*float64(work)/float64(max(start, leastStart))))))
+		n = max(n, min(len(cells), max(2, long+int(quick))))
 	}
 	return n
 }
+
+// leastStart is about what a start costs where nothing else runs.
+const leastStart = time.Second

@@ -42,7 +42,9 @@ func (k *check) perform(ctx context.Context, first *instance, cells []*cell) err
 	return errors.Join(s.left...)
 }
 
-func (s *slots) useful() int { return min(s.queue.useful(), s.check.stage.opts.Lanes) }
+func (s *slots) useful() int {
+	return min(s.queue.useful(s.check.firstStart), s.check.stage.opts.Lanes)
+}
 
 // grow sees to it that n slots are at work.
 func (s *slots) grow(ctx context.Context, n int) {
@@ -197,6 +199,7 @@ func (in *instance) run(ctx context.Context, c *cell) {
 	}
 	c.result.Gateway.Version, c.result.Gateway.Image = in.gateway.Version(), in.gateway.Image()
 	c.run(ctx)
+	c.learn()
 	if c.wears() || c.doubtful() {
 		in.worn.Store(true)
 	}

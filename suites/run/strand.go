@@ -34,6 +34,7 @@ type way struct {
 	id     string // of the cell that finds it out
 	strand *strand
 	found  found
+	memory memory
 }
 
 // strands groups ways by their servers. Strands that share a host without sharing a server have the same mode, for a host

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
@@ -43,12 +44,28 @@ func (c *cell) pace() time.Duration {
 	return max(recoveryPause, c.way.found.pace)
 }
 
-// recoverPhase gives each request that looks for recovery a target of its own on a user's gateway, which may store answers.
-func (c *cell) recoverPhase(n int) string {
+// numberedPhase gives each request of a phase a target of its own on a user's gateway, which may store answers.
+func (c *cell) numberedPhase(phase string, n int) string {
 	if c.way == nil {
-		return phaseRecover
+		return phase
 	}
-	return fmt.Sprintf("%s-%d", phaseRecover, n+1)
+	return fmt.Sprintf("%s-%d", phase, n+1)
+}
+
+// memory is what is known of how a gateway remembers servers of a route that failed.
+type memory struct {
+	// blocks: it leaves them out for a while, also if that leaves none.
+	blocks atomic.Bool
+	// hidden: of its workers each remembers for itself, so that those which answer may know nothing of it (nginx's max_fails,
+	// without a zone).
+	hidden atomic.Bool
+}
+
+// blocked is a recovery that tells of a memory and not of a busy machine.
+const blocked = 300 * time.Millisecond
+
+func (c *cell) recoveredLate() bool {
+	return c.result.Recovery != nil && *c.result.Recovery > blocked && len(c.further) > 0
 }
 
 // unhealthy tells whether the cell found its lane not healthy.
@@ -57,21 +74,23 @@ func (c *cell) unhealthy() bool {
 	return errors.As(c.err, &u)
 }
 
-// doubtful tells whether the cell may have come to nothing because of one that ran on its lane before.
+// doubtful tells whether what became of the cell may be the doing of one that ran on its lane before.
 func (c *cell) doubtful() bool {
-	return c.after && (c.unhealthy() || c.result.Verdict == NotInjected)
+	if !c.after {
+		return false
+	}
+	return c.unhealthy() || c.result.Verdict == NotInjected || c.recoveredLate() && !c.way.memory.blocks.Load()
 }
 
 // wears tells whether the cell leaves a user's gateway other than it was when it was new: one that does not answer, or that
-// leaves out a server. The next cell would observe that as well. Where there are several servers, one that failed may be left
-// out by some of the gateway's workers only, and none of them may answer here (nginx's max_fails, without a zone).
+// leaves out a server. The next cell would observe that as well.
 func (c *cell) wears() bool {
 	switch {
 	case errors.Is(c.err, upstream.ErrUnsupported):
 		return false
 	case c.unhealthy() || c.result.Recovery == nil && !c.result.Lasting:
 		return true
-	case len(c.further) > 0 && (c.result.Observed.Kind != scenarios.Passed || c.result.Attempts > 1):
+	case c.way.memory.hidden.Load() && len(c.further) > 0 && (c.result.Observed.Kind != scenarios.Passed || c.result.Attempts > 1):
 		return true
 	}
 	for place := range c.way.found.servers {
@@ -82,9 +101,23 @@ func (c *cell) wears() bool {
 	return false
 }
 
+// learn takes in what a cell tells of the gateway's memory: one that ran on a fresh gateway, or again on one.
+func (c *cell) learn() {
+	if c.after {
+		return
+	}
+	if c.recoveredLate() {
+		c.way.memory.blocks.Store(true)
+	}
+	if c.again && c.missed && c.result.Verdict != NotInjected {
+		c.way.memory.hidden.Store(true)
+	}
+}
+
 // anew is the cell as it was before it ran.
 func (c *cell) anew() *cell {
+	missed := c.result.Verdict == NotInjected && !c.unhealthy()
 	*c.result = c.planned
-	*c = cell{id: c.id, scenario: c.scenario, fault: c.fault, result: c.result, way: c.way, everywhere: c.everywhere, planned: c.planned, again: true}
+	*c = cell{missed: missed, id: c.id, scenario: c.scenario, fault: c.fault, result: c.result, way: c.way, everywhere: c.everywhere, planned: c.planned, again: true}
 	return c
 }
