@@ -54,7 +54,7 @@ func (r *PlannedRoute) characterize() {
 	socket := func(s config.Server) bool { return s.Socket != "" }
 	r.traits.sockets = !slices.ContainsFunc(r.Servers, func(s config.Server) bool { return !socket(s) })
 	r.traits.network = !slices.ContainsFunc(r.Servers, socket)
-	r.traits.single = len(r.Servers) == 1 && (r.Servers[0].Kind() == config.Name || r.Servers[0].Kind() == config.Address)
+	r.traits.far = !slices.ContainsFunc(r.Servers, func(s config.Server) bool { return s.Kind() == config.Loopback || s.Kind() == config.Socket })
 }
 
 func (r *PlannedRoute) leave(id, why string) {

@@ -42,7 +42,7 @@ type rule struct {
 	Pool      *bool    `yaml:"pool"`
 	WebSocket *bool    `yaml:"websocket"`
 	Verify    *bool    `yaml:"verify"`
-	Single    *bool    `yaml:"single"`
+	Far       *bool    `yaml:"far"`
 	Why       string   `yaml:"why"`
 }
 
@@ -122,7 +122,7 @@ func decodeRules(data []byte) (*rules, error) {
 }
 
 func (r rule) conditional() bool {
-	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil || r.Single != nil
+	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil || r.Far != nil
 }
 
 // about tells whether the rule speaks of a scenario.
@@ -143,14 +143,14 @@ func fits(patterns []string, name string) bool {
 type traits struct {
 	protocol                                  string
 	network, sockets, pool, websocket, verify bool
-	single                                    bool     // one server, on another machine
+	far                                       bool     // all servers are on other machines
 	only                                      []string // patterns of the scenarios that run, if not all do
 }
 
 func (r rule) met(t traits) bool {
 	is := func(want *bool, has bool) bool { return want == nil || *want == has }
 	return (r.Protocols == nil || slices.Contains(r.Protocols, t.protocol)) && is(r.Network, t.network) && is(r.Sockets, t.sockets) &&
-		is(r.Pool, t.pool) && is(r.WebSocket, t.websocket) && is(r.Verify, t.verify) && is(r.Single, t.single)
+		is(r.Pool, t.pool) && is(r.WebSocket, t.websocket) && is(r.Verify, t.verify) && is(r.Far, t.far)
 }
 
 // leftOut gives the reason why a scenario does not run on a route; empty: it does.
