@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"upstream/control"},
 	{"scenarios/strict"},
 	{"scenarios"},
-	{"suites/config", "suites/probe", "suites/sandbox"},
+	{"suites/config", "suites/probe", "suites/sandbox", "suites/syslog"},
 	{"suites/gateway"},
 	{"suites/run"},
 	{"suites/check"},

@@ -28,6 +28,7 @@ type Files struct {
 	byPath map[string]string // path in the gateway's eyes -> path on this machine; empty for a link that leads nowhere
 	dirs   map[string]string
 	dead   map[string]string // links that lead nowhere on this machine: path in the gateway's eyes -> target as it is written
+	denied map[string]string // what may not be read: path in the gateway's eyes -> path on this machine
 	byUser map[string]string
 	opened []string // paths on this machine, in the order of reading
 	reads  int
@@ -48,7 +49,7 @@ func OpenFiles(src Source) (*Files, error) {
 	}
 	f := &Files{
 		roots:  append([]Mount{{Path: src.Path, At: at}}, src.Mounts...),
-		byPath: map[string]string{}, dirs: map[string]string{}, dead: map[string]string{}, byUser: map[string]string{},
+		byPath: map[string]string{}, dirs: map[string]string{}, dead: map[string]string{}, denied: map[string]string{}, byUser: map[string]string{},
 	}
 	if err := f.walkRoots(); err != nil {
 		return nil, err
@@ -130,6 +131,17 @@ func (f *Files) DeadLinks() iter.Seq2[string, string] {
 	return func(yield func(at, target string) bool) {
 		for _, at := range slices.Sorted(maps.Keys(f.dead)) {
 			if !yield(at, f.dead[at]) {
+				return
+			}
+		}
+	}
+}
+
+// Denied goes through the files and folders that this user may not read, in the order of their paths. They count as not brought.
+func (f *Files) Denied() iter.Seq2[string, string] {
+	return func(yield func(at, file string) bool) {
+		for _, at := range slices.Sorted(maps.Keys(f.denied)) {
+			if !yield(at, f.denied[at]) {
 				return
 			}
 		}

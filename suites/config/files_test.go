@@ -135,6 +135,21 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
+func TestFilesThatMayNotBeRead(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	dir := folder(t, map[string]string{"nginx.conf": "x", "tls/site.key": "secret", "private/a": "a"})
+	if err := errors.Join(os.Chmod(filepath.Join(dir, "tls/site.key"), 0), os.Chmod(filepath.Join(dir, "private"), 0o100)); err != nil {
+		t.Fatal(err)
+	}
+	denied := maps.Collect(open(t, Source{Path: dir, Home: "/etc/nginx", Main: "nginx.conf"}).Denied())
+	want := map[string]string{"/etc/nginx/tls/site.key": filepath.Join(dir, "tls/site.key"), "/etc/nginx/private": filepath.Join(dir, "private")}
+	if !maps.Equal(denied, want) {
+		t.Errorf("got %v, want %v", denied, want)
+	}
+}
+
 func TestFolderWithTooManyFiles(t *testing.T) {
 	dir := folder(t, map[string]string{"nginx.conf": "x"})
 	for i := range maxFiles {

@@ -39,7 +39,9 @@ func (f *Files) walk(at, file string, above []fs.FileInfo) error {
 		}
 	case info.IsDir():
 		return f.walkDir(at, file, info, above)
-	case info.Mode().IsRegular() && readable(file, info):
+	case info.Mode().IsRegular() && !readable(file, info):
+		f.denied[at] = file
+	case info.Mode().IsRegular():
 		f.byPath[at], f.byUser[file] = file, at
 	}
 	if len(f.byPath) > maxFiles {
@@ -54,7 +56,8 @@ func (f *Files) walkDir(at, dir string, info fs.FileInfo, above []fs.FileInfo) e
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil // may not be read: not brought
+		f.denied[at] = dir
+		return nil
 	}
 	f.dirs[at], f.byUser[dir] = dir, at
 	above = append(slices.Clip(above), info)

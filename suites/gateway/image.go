@@ -41,6 +41,16 @@ func (i Image) String() string {
 	return fmt.Sprintf("%s (%.12s)", i.Ref, digest)
 }
 
+// variable is a variable of the environment that the image gives its programs.
+func (i Image) variable(name string) string {
+	for _, v := range i.env {
+		if value, ok := strings.CutPrefix(v, name+"="); ok && name != "" {
+			return value
+		}
+	}
+	return ""
+}
+
 // NoImageError tells why none of the ways to an image led anywhere.
 type NoImageError struct {
 	Gateway string

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -38,8 +40,9 @@ type Own struct {
 	Authority []byte
 }
 
-// Layout is where a product has its configuration: the folder, and the name of the main file there.
-type Layout struct{ Home, Main string }
+// Layout is where a product has its configuration: the folder, and the name of the main file there. Version is the product's, where the
+// image tells.
+type Layout struct{ Home, Main, Version string }
 
 // OwnLayout tells where the gateway has its configuration in an image; override is as in [Engine.Image]. Without an engine it
 // is where Debian's packages have it.
@@ -48,7 +51,7 @@ func (d *Definition) OwnLayout(ctx context.Context, e *Engine, override string) 
 		return Layout{}, d.notOwn()
 	}
 	if e == nil {
-		return Layout{d.Own.Home, d.Own.Main}, nil
+		return Layout{Home: d.Own.Home, Main: d.Own.Main}, nil
 	}
 	image, err := e.Image(ctx, d, override)
 	return d.Own.layout(image), err
@@ -101,8 +104,12 @@ func (o Own) Reachable(entry config.Entry) bool { return o.Place == PlaceLocal |
 
 // Unreachable tells of an entry that clients do not reach.
 func Unreachable(entry config.Entry) string {
-	return fmt.Sprintf("%s: the gateway listens on %s alone, where only programs beside it get through: let it listen on port %d of every address, or name another entry",
-		entry.At, entry.Host, entry.Port)
+	why := "an address that the gateway does not have here"
+	if addr, err := netip.ParseAddr(entry.Host); err != nil || addr.IsLoopback() {
+		why = "where only programs beside it get through"
+	}
+	return fmt.Sprintf("%s: the gateway listens on %s alone, %s: let it listen on port %d of every address, or name another entry",
+		entry.At, entry.Host, why, entry.Port)
 }
 
 func (o Own) validate() error {
@@ -150,6 +157,24 @@ func (o Own) Clash(beside []config.Server) error {
 		}
 	}
 	return nil
+}
+
+// names are what stands in the gateway's /etc/hosts: the upstream's, and those of others that the product looks up when it starts and
+// that are nowhere.
+func (o Own) names() map[string]netip.Addr {
+	names := map[string]netip.Addr{}
+	for _, name := range o.Config.Names {
+		names[name] = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	maps.Copy(names, o.Hosts)
+	return names
+}
+
+// uses lists what the configuration names in these roles, but for what is no file of its own.
+func (o Own) uses(roles ...config.Role) []config.Use {
+	return slices.DeleteFunc(slices.Clone(o.Config.Uses), func(u config.Use) bool {
+		return !slices.Contains(roles, u.Role) || !path.IsAbs(u.Path) || strings.HasPrefix(u.Path, "/dev/") || strings.HasPrefix(u.Path, "/proc/")
+	})
 }
 
 // entries are where clients reach the gateway.

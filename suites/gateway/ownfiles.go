@@ -101,6 +101,25 @@ func (f *ownFiles) brought() error {
 	for at, target := range f.user.DeadLinks() {
 		f.tree.put(at, node{mode: fs.ModeSymlink | 0o777, link: target})
 	}
+	return f.denied()
+}
+
+// denied tells of files that may not be read. Secrets are made up, as if the user had not brought them; of others that the
+// configuration names, nobody knows what they hold.
+func (f *ownFiles) denied() error {
+	named := map[string]config.Position{}
+	for _, missing := range f.Config.Missing {
+		named[missing.Path] = missing.At
+	}
+	for _, use := range f.uses(config.ErrorMessage, config.Data) {
+		named[use.Path] = use.At
+	}
+	for at, file := range f.user.Denied() {
+		if place, ok := named[at]; ok {
+			return fmt.Errorf("%s: %s may not be read: mend its permissions", place, file)
+		}
+		f.stands = append(f.stands, fmt.Sprintf("%s may not be read and is left out", file))
+	}
 	return nil
 }
 
@@ -174,13 +193,6 @@ func (f *ownFiles) managed() error {
 	return nil
 }
 
-// uses lists what the configuration names in these roles, but for what is no file of its own.
-func (f *ownFiles) uses(roles ...config.Role) []config.Use {
-	return slices.DeleteFunc(slices.Clone(f.Config.Uses), func(u config.Use) bool {
-		return !slices.Contains(roles, u.Role) || !path.IsAbs(u.Path) || strings.HasPrefix(u.Path, "/dev/") || strings.HasPrefix(u.Path, "/proc/")
-	})
-}
-
 // samples empties files of the image that would be read with the user's folder though the user has none such.
 func (f *ownFiles) samples() {
 	info, err := os.Stat(f.Source.Path)
@@ -212,6 +224,12 @@ func (f *ownFiles) folders() {
 	}
 	for _, use := range f.uses(config.PIDFile, config.Log) {
 		wanted = append(wanted, path.Dir(use.Path))
+	}
+	sockets, _ := f.syslogSockets() // what cannot be read has been told of
+	for _, socket := range sockets {
+		if socket != syslogSocket { // /dev is there
+			wanted = append(wanted, path.Dir(socket))
+		}
 	}
 	for _, folder := range wanted {
 		switch {
@@ -250,8 +268,9 @@ func (f *ownFiles) hosts() {
 		return
 	}
 	text := "127.0.0.1 localhost\n::1 localhost\n"
-	for _, name := range slices.Sorted(maps.Keys(f.Hosts)) {
-		text += fmt.Sprintf("%s %s\n", f.Hosts[name], name)
+	names := f.names()
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		text += fmt.Sprintf("%s %s\n", names[name], name)
 	}
 	f.text("/etc/hosts", 0o644, []byte(text))
 }

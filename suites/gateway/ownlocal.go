@@ -114,19 +114,12 @@ func (o Own) checkIn(ctx context.Context) error {
 
 // rootOnly tells of what only root can do in the configuration, unless this is root.
 func (o Own) rootOnly() error {
-	expression := o.Definition.Own.RootOnly.Regexp
-	if os.Geteuid() == 0 || expression == nil {
+	if os.Geteuid() == 0 {
 		return nil
 	}
-	for _, file := range o.Config.Read {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return fmt.Errorf("%s cannot be read: %w", file, err)
-		}
-		if at := expression.FindIndex(text); at != nil {
-			line := strings.Count(string(text[:at[0]]), "\n") + 1
-			return fmt.Errorf("%s:%d: %q takes root here: run gatefault as root, or where a Docker engine answers", file, line, strings.TrimSpace(string(text[at[0]:at[1]])))
-		}
+	at, found, err := o.find(o.Definition.Own.RootOnly)
+	if err != nil || found == nil {
+		return err
 	}
-	return nil
+	return fmt.Errorf("%s: %q takes root here: run gatefault as root, or where a Docker engine answers", at, strings.TrimSpace(found[0]))
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"path"
 	"regexp"
@@ -14,6 +15,10 @@ import (
 
 // systemBundle holds the certificates that a Linux system trusts, where Debian, Alpine and Go's crypto/x509 look.
 const systemBundle = "/etc/ssl/certs/ca-certificates.crt"
+
+// debianFolder is where Debian's OpenSSL looks for certificates that the system trusts; its package openssl, which programs do not
+// depend on, has a link there. HAProxy asks for it (X509_get_default_cert_dir) rather than for SSL_CERT_DIR.
+const debianFolder = "/usr/lib/ssl/certs"
 
 // authorities puts the upstream's authority in the place of every one that the configuration names, also where the user
 // brought one: only so can the upstream's certificate be verified. The system trusts it as well.
@@ -65,8 +70,12 @@ func (f *ownFiles) trusted() error {
 		bundle = f.image.read(systemBundle)
 	}
 	f.text(systemBundle, 0o644, slices.Concat(bundle, []byte("\n"), f.Authority))
+	folder := path.Dir(systemBundle)
 	for _, name := range []string{"gatefault.pem", hash + ".0"} { // HAProxy's @system-ca reads files by their extension
-		f.text(path.Join(path.Dir(systemBundle), name), 0o644, f.Authority)
+		f.text(path.Join(folder, name), 0o644, f.Authority)
+	}
+	if !f.has(debianFolder) {
+		f.tree.add(debianFolder, node{mode: fs.ModeSymlink | 0o777, link: folder})
 	}
 	return nil
 }
@@ -83,7 +92,7 @@ func (o Own) trust() map[string]string {
 // data makes up files that are read and that neither the user nor the image has.
 func (f *ownFiles) data() error {
 	for _, use := range f.uses(config.DHParam, config.Revoked, config.TicketKey, config.ErrorMessage, config.Data) {
-		if f.has(use.Path) {
+		if f.has(use.Path) || path.Ext(use.Path) == ".so" { // a module cannot be made up
 			continue
 		}
 		content, what, err := f.content(use)

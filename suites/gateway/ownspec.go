@@ -12,6 +12,8 @@ type OwnSpec struct {
 	// Home is the folder where the product looks for its configuration, and Main the name of its main file there.
 	Home string `yaml:"home"`
 	Main string `yaml:"main"`
+	// Version is the variable in which official images tell the product's version.
+	Version string `yaml:"version"`
 	// Images are images that have it elsewhere.
 	Images []ImageLayout `yaml:"images"`
 	// Run are the arguments that run the product in the foreground, and Check those that make it check the configuration and
@@ -31,6 +33,10 @@ type OwnSpec struct {
 	Managed []string `yaml:"managed"`
 	// RootOnly finds in a configuration what the product refuses to do unless root starts it.
 	RootOnly Regexp `yaml:"rootOnly"`
+	// Syslog finds in a configuration that the product logs to the system's log server.
+	Syslog Regexp `yaml:"syslog"`
+	// Chroot finds, in its group, the folder that the product locks itself into.
+	Chroot Regexp `yaml:"chroot"`
 	// Noise are lines of the product's check that say nothing of the configuration.
 	Noise Regexp `yaml:"noise"`
 	// Stamp is what stands before a complaint, such as the time; it is taken away, and of equal lines one is kept.
@@ -77,12 +83,13 @@ func (v OwnView) JSON() bool { return path.Ext(v.Config) == ".json" }
 
 // layout tells where an image has the configuration, by the variables that it sets.
 func (s OwnSpec) layout(image Image) Layout {
+	layout := Layout{Home: s.Home, Main: s.Main, Version: strings.TrimPrefix(image.variable(s.Version), "v")}
 	for _, other := range s.Images {
-		if slices.ContainsFunc(image.env, func(v string) bool { return strings.HasPrefix(v, other.Variable+"=") }) {
-			return Layout{other.Home, other.Main}
+		if image.variable(other.Variable) != "" {
+			layout.Home, layout.Main = other.Home, other.Main
 		}
 	}
-	return Layout{s.Home, s.Main}
+	return layout
 }
 
 // args expands arguments and leaves out the empty ones.
@@ -118,6 +125,7 @@ func (s *OwnSpec) problems() []problem {
 		_, err := expand(template, managedView{"example.org"})
 		check(err == nil, "%w", err)
 	}
+	check(s.Chroot.Regexp == nil || s.Chroot.NumSubexp() == 1, "chroot needs one group")
 	for _, hint := range s.Hints {
 		check(hint.Match.Regexp != nil && hint.Say != "", "hints need match and say")
 	}

@@ -1,18 +1,10 @@
 package gateway
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
-	"strings"
-
-	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
-	"github.com/testcontainers/testcontainers-go"
 
 	"github.com/gatefault/gatefault/suites/config"
 )
@@ -93,13 +85,17 @@ func firstThatRuns[T any](ctx context.Context, binaries []string, run func(binar
 // start runs the gateway once.
 func (o Own) start(ctx context.Context, image Image, binary string, entries []config.Entry) (*Running, error) {
 	d := o.Definition
-	logs := NewLogBook(Regexp{})
-	r := &Running{spec: Spec{Definition: d, Place: o.Place, Engine: o.Engine, Network: o.Network, Program: o.Program}, image: image.String(), logs: logs}
-	box, err := o.run(ctx, image, binary, d.Own.Run, logs, &r.stands)
+	beside, err := o.besideSyslog()
+	if err != nil {
+		return nil, err
+	}
+	logs, run := NewLogBook(Regexp{}), &ownRun{Own: o, image: image, binary: binary, args: d.Own.Run, beside: beside}
+	box, err := run.open(ctx, logs)
 	if err != nil {
 		return nil, fmt.Errorf("run %s in %s: %w", binary, image.Ref, err)
 	}
-	r.box, r.stop = box, box.remove
+	r := &Running{spec: Spec{Definition: d, Place: o.Place, Engine: o.Engine, Network: o.Network, Program: o.Program},
+		image: image.String(), logs: logs, box: box, stop: box.remove, stands: run.stands}
 	err = box.awaitEntries(ctx, entries)
 	if err == nil {
 		r.version, err = o.version(ctx, image, binary, box)
@@ -132,8 +128,8 @@ func (o Own) failure(logs *LogBook, err error) error {
 
 // check asks the product for its opinion, in a container of its own.
 func (o Own) check(ctx context.Context, image Image, binary string) (err error) {
-	logs := NewLogBook(Regexp{})
-	box, err := o.run(ctx, image, binary, o.Definition.Own.Check, logs, nil)
+	logs, run := NewLogBook(Regexp{}), &ownRun{Own: o, image: image, binary: binary, args: o.Definition.Own.Check}
+	box, err := run.open(ctx, logs)
 	if err != nil {
 		return fmt.Errorf("check the configuration with %s in %s: %w", binary, image.Ref, err)
 	}
@@ -158,99 +154,6 @@ func (o Own) refused(logs *LogBook) error {
 	return o.refusal(files, said)
 }
 
-// run starts a container with the user's files and a command of the product's. stands, if wanted, tells what was made up.
-func (o Own) run(ctx context.Context, image Image, binary string, args []string, logs *LogBook, stands *[]string) (*box, error) {
-	req, err := o.request(image, binary, args)
-	if err != nil {
-		return nil, err
-	}
-	req.LifecycleHooks = []testcontainers.ContainerLifecycleHooks{{
-		PostCreates: []testcontainers.ContainerHook{func(ctx context.Context, made testcontainers.Container) error {
-			look := o.Engine.look(ctx, image, made.GetContainerID())
-			files, err := o.files(look)
-			if err != nil {
-				return err
-			}
-			if stands != nil {
-				*stands = files.stands
-			}
-			return o.Engine.putTree(ctx, made.GetContainerID(), files.tree, look.account(o.user(image)))
-		}},
-	}}
-	return o.Engine.run(ctx, req, logs)
-}
-
-// user is the account that the gateway starts under: root, or what the user's own image says.
-func (o Own) user(image Image) string {
-	if o.Image == "" || strings.HasPrefix(o.Image, debianOverride) {
-		return "0:0"
-	}
-	return image.user
-}
-
-// prefix is the folder where the gateway is started.
-func (o Own) prefix() string { return cmp.Or(o.Source.Prefix, o.Source.Home) }
-
-func (o Own) request(image Image, binary string, args []string) (testcontainers.ContainerRequest, error) {
-	d := o.Definition
-	view := OwnView{Config: o.Config.Main, Prefix: o.prefix(), Foreground: o.Config.Foreground}
-	command, err := view.args(args)
-	if err != nil {
-		return testcontainers.ContainerRequest{}, err
-	}
-	req := testcontainers.ContainerRequest{
-		Name: uniqueName(d.Name, "own"), Image: image.Ref, Labels: o.Engine.labels("gateway"),
-		Entrypoint: append([]string{binary}, command...), Cmd: []string{}, Env: o.environment(),
-		ConfigModifier: func(c *container.Config) {
-			c.User, c.WorkingDir = o.user(image), o.prefix()
-			c.Healthcheck = noHealthcheck()
-		},
-		HostConfigModifier: o.host,
-	}
-	if o.Network != nil {
-		o.Network.attach(&req)
-	} else {
-		modifyHost(&req, func(h *container.HostConfig) { h.NetworkMode = "none" })
-	}
-	return req, nil
-}
-
-// host gives the container names, and the folders that it shares with the upstream.
-func (o Own) host(h *container.HostConfig) {
-	for _, name := range slices.Sorted(maps.Keys(o.Hosts)) {
-		h.ExtraHosts = append(h.ExtraHosts, name+":"+o.Hosts[name].String())
-	}
-	h.Mounts = append(h.Mounts, mounts(o.Sockets)...)
-	allowIPv6(h, o.IPv6())
-	if len(o.Sockets) > 0 {
-		h.CapDrop = []string{"DAC_OVERRIDE"} // file permissions decide who may connect to a socket
-	}
-}
-
-// environment is the product's usual one and what the user sets.
-func (o Own) environment() map[string]string {
-	env := map[string]string{}
-	for _, more := range []map[string]string{o.Definition.Own.Env, o.trust(), o.Env} {
-		maps.Copy(env, more)
-	}
-	return env
-}
-
-// version asks the product for its version, once for each image.
-func (o Own) version(ctx context.Context, image Image, binary string, box *box) (string, error) {
-	key := image.ID + " " + binary
-	if known, ok := o.Engine.versions.Load(key); ok {
-		return known.(string), nil
-	}
-	version, err := o.Definition.askVersion(ctx, binary, func(ctx context.Context, args []string) (said, error) {
-		return box.exec(ctx, append([]string{binary}, args...))
-	})
-	if err == nil {
-		o.Engine.versions.Store(key, version)
-	}
-	return version, err
-}
-
 // awaitEntries waits until every entry accepts.
 func (b *box) awaitEntries(ctx context.Context, entries []config.Entry) error {
 	if !b.addr.IsValid() {
@@ -273,20 +176,4 @@ func awaitEntries(ctx context.Context, entries []config.Entry, addr func(config.
 		}
 	}
 	return nil
-}
-
-// exitCode waits for the end of the container and tells how it ended.
-func (b *box) exitCode(ctx context.Context) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	select {
-	case <-b.exited:
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
-	found, err := b.engine.docker.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
-	if err != nil {
-		return 0, fmt.Errorf("inspect container: %w", err)
-	}
-	return found.Container.State.ExitCode, nil
 }

@@ -166,13 +166,16 @@ func noHealthcheck() *container.HealthConfig {
 
 // allowIPv6 turns IPv6 on in a container's network namespace, the loopback interface included.
 func allowIPv6(h *container.HostConfig, wanted bool) {
-	if !wanted {
-		return
+	if wanted {
+		setSysctl(h, "net.ipv6.conf.all.disable_ipv6", "0")
 	}
+}
+
+func setSysctl(h *container.HostConfig, name, value string) {
 	if h.Sysctls == nil {
 		h.Sysctls = map[string]string{}
 	}
-	h.Sysctls["net.ipv6.conf.all.disable_ipv6"] = "0"
+	h.Sysctls[name] = value
 }
 
 // share puts a container into the gateway's network namespace, whose settings it cannot change.

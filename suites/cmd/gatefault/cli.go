@@ -48,6 +48,8 @@ type grammar struct {
 
 	ResolveBy resolveByCmd `cmd:"" hidden:"" help:"Start a gateway in its container, with a name server of ours."`
 	NetSetup  netSetupCmd  `cmd:"" hidden:"" help:"Give a container further addresses and routes."`
+
+	WithSyslog withSyslogCmd `cmd:"" hidden:"" help:"Start a gateway in its container, beside a log server."`
 }
 
 // failure is an error with its exit code. Without an error nothing is printed.
