@@ -15,17 +15,22 @@ import (
 	"github.com/gatefault/gatefault/suites/report"
 )
 
+// ownFlags say which configuration it is and how requests get through the gateway.
+type ownFlags struct {
+	Gateway  string   `arg:"" optional:"" help:"The product: apache, caddy, haproxy or nginx. Default: as the configuration's name or content tells."`
+	Config   string   `placeholder:"PATH" help:"Configuration to check, as you ship it: a file, or a folder with all that belongs to it. It is copied, never written to."`
+	Upstream []string `sep:"none" placeholder:"HOST:PORT" help:"Upstream as the configuration names it, such as app:8080, 10.0.0.5:80 or unix:/run/app.sock; 'app:8080=GET /api/health' says how a request gets there. Default: all that it names."`
+	Request  []string `sep:"none" placeholder:"REQUEST" help:"Request that gets to an upstream, such as 'GET /api/health'. Default: as the configuration says."`
+	Header   []string `sep:"none" placeholder:"NAME:VALUE" help:"Field of that request, such as 'Host: shop.example'."`
+	Entry    []string `sep:"none" placeholder:"ENTRY" help:"Where clients come in, such as :80 or https://shop.example:443. Default: as the configuration says."`
+	Image    string   `placeholder:"REF" help:"Image of the gateway; debian:SUITE builds it from that suite's packages."`
+	Binary   string   `placeholder:"PATH" help:"Program to run here instead of a container."`
+	Env      []string `sep:"none" placeholder:"NAME=VALUE" help:"Environment variable of the gateway; NAME alone takes it from yours."`
+	Mount    []string `sep:"none" placeholder:"PATH:AT" help:"Further file or folder that the gateway needs, and where it finds it. It is copied."`
+}
+
 type checkCmd struct {
-	Gateway     string         `arg:"" optional:"" help:"The product: apache, caddy, haproxy or nginx. Default: as the configuration's name or content tells."`
-	Config      string         `placeholder:"PATH" help:"Configuration to check, as you ship it: a file, or a folder with all that belongs to it. It is copied, never written to."`
-	Upstream    []string       `sep:"none" placeholder:"HOST:PORT" help:"Upstream as the configuration names it, such as app:8080, 10.0.0.5:80 or unix:/run/app.sock; 'app:8080=GET /api/health' says how a request gets there. Default: all that it names."`
-	Request     []string       `sep:"none" placeholder:"REQUEST" help:"Request that gets to an upstream, such as 'GET /api/health'. Default: as the configuration says."`
-	Header      []string       `sep:"none" placeholder:"NAME:VALUE" help:"Field of that request, such as 'Host: shop.example'."`
-	Entry       []string       `sep:"none" placeholder:"ENTRY" help:"Where clients come in, such as :80 or https://shop.example:443. Default: as the configuration says."`
-	Image       string         `placeholder:"REF" help:"Image of the gateway; debian:SUITE builds it from that suite's packages."`
-	Binary      string         `placeholder:"PATH" help:"Program to run here instead of a container."`
-	Env         []string       `sep:"none" placeholder:"NAME=VALUE" help:"Environment variable of the gateway; NAME alone takes it from yours."`
-	Mount       []string       `sep:"none" placeholder:"PATH:AT" help:"Further file or folder that the gateway needs, and where it finds it. It is copied."`
+	ownFlags
 	Target      string         `placeholder:"URL" help:"Instead of a configuration: a gateway that runs already and that you have pointed at the upstreams."`
 	Control     string         `placeholder:"URL" from:"GATEFAULT_CONTROL" help:"With --target: control API of the running gatefault upstream behind it. Default: the upstreams are opened here."`
 	Token       string         `placeholder:"TOKEN" from:"GATEFAULT_TOKEN" help:"Token of that control API."`
@@ -123,11 +128,16 @@ func (c *checkCmd) subject(a *app) (*subject, error) {
 	if s.before, err = readBaseline(c.Baseline); err != nil {
 		return nil, err
 	}
-	layout, err := s.definition.OwnLayout(context.Background(), nil, "")
+	layout, err := ownLayout(s.definition)
 	if err != nil {
 		return nil, err
 	}
 	return s, c.resolve(s, layout)
+}
+
+// ownLayout is where Debian's packages have the product's configuration; an image may have it elsewhere.
+func ownLayout(d *gateway.Definition) (gateway.Layout, error) {
+	return d.OwnLayout(context.Background(), nil, "")
 }
 
 // resolve reads the configuration as it lies in the gateway's eyes, and plans what to run.

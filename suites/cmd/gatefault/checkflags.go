@@ -30,11 +30,6 @@ func (c *checkCmd) check() error {
 	case c.Config != "" && c.Target != "":
 		return errors.New("--config and --target exclude each other: a gateway is either started or runs already")
 	}
-	if c.Image != "" {
-		if err := checkImage(c.Image); err != nil {
-			return fmt.Errorf("--image %s: %w", c.Image, err)
-		}
-	}
 	return (wish{local: c.Local, require: c.Require}).check()
 }
 
@@ -52,14 +47,27 @@ func (c *checkCmd) place(ctx context.Context, a *app, s *subject) (*place, error
 	return &place{program: program, why: "Attaching to the gateway at " + s.project.Target + "."}, err
 }
 
-// project reads the project and has the command line say what it says. A configuration in the place of the product is
-// taken for what it is.
-func (c *checkCmd) project(a *app) (*check.Project, error) {
-	if c.Config == "" && c.Target == "" && !isProduct(c.Gateway) && exists(c.Gateway) {
-		c.Config, c.Gateway = c.Gateway, ""
+// product checks the product's name. A configuration in its place is taken for what it is.
+func (o *ownFlags) product() error {
+	if o.Config == "" && !isProduct(o.Gateway) && exists(o.Gateway) {
+		o.Config, o.Gateway = o.Gateway, ""
 	}
-	if !isProduct(c.Gateway) {
-		return nil, noProduct(c.Gateway)
+	if !isProduct(o.Gateway) {
+		return noProduct(o.Gateway)
+	}
+	if o.Image == "" {
+		return nil
+	}
+	if err := checkImage(o.Image); err != nil {
+		return fmt.Errorf("--image %s: %w", o.Image, err)
+	}
+	return nil
+}
+
+// project reads the project and has the command line say what it says.
+func (c *checkCmd) project(a *app) (*check.Project, error) {
+	if err := c.product(); err != nil {
+		return nil, err
 	}
 	p := check.New()
 	file := c.Project
@@ -72,10 +80,11 @@ func (c *checkCmd) project(a *app) (*check.Project, error) {
 			return nil, err
 		}
 	}
-	flags, err := c.flags(a)
+	flags, err := c.ownFlags.flags(a)
 	if err != nil {
 		return nil, err
 	}
+	c.expect(&flags)
 	if err := p.Merge(flags); err != nil {
 		return nil, err
 	}
@@ -114,17 +123,22 @@ func exists(name string) bool {
 }
 
 // flags puts the command line into the words of a project.
-func (c *checkCmd) flags(a *app) (check.Flags, error) {
-	f := check.Flags{Gateway: c.Gateway, Config: c.Config, Image: c.Image, Binary: c.Binary, Target: c.Target, Mounts: c.Mount,
-		Default: c.Default, FailOn: c.FailOn, Routes: c.Route, Filter: run.Filter{Scenarios: c.Scenario, Causes: c.Cause}}
+func (o *ownFlags) flags(a *app) (check.Flags, error) {
+	f := check.Flags{Gateway: o.Gateway, Config: o.Config, Image: o.Image, Binary: o.Binary, Mounts: o.Mount}
+	var err error
+	if f.Env, err = environment(a, o.Env); err != nil {
+		return f, err
+	}
+	return f, o.ways(&f)
+}
+
+// expect adds what is wanted of the check.
+func (c *checkCmd) expect(f *check.Flags) {
+	f.Target, f.Default, f.FailOn, f.Routes = c.Target, c.Default, c.FailOn, c.Route
+	f.Filter = run.Filter{Scenarios: c.Scenario, Causes: c.Cause}
 	if c.Patience != nil {
 		f.Patience = *c.Patience
 	}
-	var err error
-	if f.Env, err = environment(a, c.Env); err != nil {
-		return f, err
-	}
-	return f, c.ways(&f)
 }
 
 // environment takes NAME=VALUE, and NAME for the value that this process has.

@@ -10,12 +10,12 @@ import (
 
 // ways puts upstreams, requests, fields and entries into the words of a project. An upstream with a request of its own is a
 // route, and with several entries so is each request at each of them.
-func (c *checkCmd) ways(f *check.Flags) error {
-	headers, err := fields(c.Header)
+func (o *ownFlags) ways(f *check.Flags) error {
+	headers, err := fields(o.Header)
 	if err != nil {
 		return err
 	}
-	for _, text := range c.Upstream {
+	for _, text := range o.Upstream {
 		key, request, own := strings.Cut(text, "=")
 		f.Upstreams = append(f.Upstreams, key)
 		if !own {
@@ -28,11 +28,11 @@ func (c *checkCmd) ways(f *check.Flags) error {
 		route.Headers = headers
 		f.Asked = append(f.Asked, route)
 	}
-	if len(headers) > 0 && len(c.Request)+len(f.Asked) == 0 {
-		return fmt.Errorf("--header %s: it is a field of a request; say which with --request, such as --request 'GET /'", c.Header[0])
+	if len(headers) > 0 && len(o.Request)+len(f.Asked) == 0 {
+		return fmt.Errorf("--header %s: it is a field of a request; say which with --request, such as --request 'GET /'", o.Header[0])
 	}
-	f.Requests, f.Headers = c.Request, headers
-	return c.entries(f)
+	f.Requests, f.Headers = o.Request, headers
+	return o.entries(f)
 }
 
 // routeTo takes HOST:PORT and REQUEST.
@@ -62,13 +62,13 @@ func fields(given []string) (map[string]string, error) {
 }
 
 // entries gives each request each of several entries; a single one is all requests'.
-func (c *checkCmd) entries(f *check.Flags) error {
-	if len(c.Entry) < 2 {
-		f.Entry = strings.Join(c.Entry, "")
+func (o *ownFlags) entries(f *check.Flags) error {
+	if len(o.Entry) < 2 {
+		f.Entry = strings.Join(o.Entry, "")
 		return nil
 	}
 	routes := slices.Clone(f.Asked)
-	for _, text := range c.Request {
+	for _, text := range o.Request {
 		line, err := check.ParseRequestLine(text)
 		if err != nil {
 			return fmt.Errorf("--request: %w", err)
@@ -79,7 +79,7 @@ func (c *checkCmd) entries(f *check.Flags) error {
 		routes = []check.Route{{}}
 	}
 	f.Asked, f.Requests = nil, nil
-	for _, text := range c.Entry {
+	for _, text := range o.Entry {
 		entry, err := check.ParseEntry(text)
 		if err != nil {
 			return fmt.Errorf("--entry: %w", err)

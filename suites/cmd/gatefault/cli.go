@@ -34,6 +34,7 @@ injected; 4 a requested gateway ran no cell, or not one cell got a verdict; 130 
 type grammar struct {
 	Run       runCmd       `cmd:"" help:"Run scenarios on gateways and judge what comes out."`
 	Check     checkCmd     `cmd:"" help:"Check your own gateway configuration, unmodified: what it does to users when the upstream breaks, and how to mend it."`
+	Init      initCmd      `cmd:"" help:"Write a project for a configuration: what was found in it, and what else can be said."`
 	Diff      diffCmd      `cmd:"" help:"Tell what changed between two reports."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
