@@ -1,6 +1,9 @@
 package config
 
-import "strings"
+import (
+	"net/netip"
+	"strings"
+)
 
 // route says what is known of a request's way once it has come to its end.
 func (w *nginxWalk) route(r nginxRequest, pass directive, group int) Route {
@@ -35,7 +38,11 @@ func (w *nginxWalk) needs() string {
 	return ""
 }
 
-// nginxDenies says that some clients are refused by their address. Allow and deny are one list, and the first that fits counts.
+// client stands for the addresses that our clients have, which are those of our own networks of containers.
+var client = netip.MustParseAddr("10.83.0.1")
+
+// nginxDenies says that our clients are refused by their address. Allow and deny are one list, and the first that fits counts.
+// See https://nginx.org/en/docs/http/ngx_http_access_module.html.
 func nginxDenies(scope *nginxScope) bool {
 	for scope != nil && len(scope.own("allow"))+len(scope.own("deny")) == 0 {
 		scope = scope.outer
@@ -44,11 +51,19 @@ func nginxDenies(scope *nginxScope) bool {
 		return false
 	}
 	for _, d := range scope.list {
-		if (d.name == "allow" || d.name == "deny") && d.arg(0) == "all" {
+		if (d.name == "allow" || d.name == "deny") && nginxCovers(d.arg(0), client) {
 			return d.name == "deny"
 		}
 	}
 	return false
+}
+
+// nginxCovers says that an address is among those of an access rule.
+func nginxCovers(rule string, addr netip.Addr) bool {
+	if prefix, err := netip.ParsePrefix(rule); err == nil {
+		return prefix.Contains(addr)
+	}
+	return rule == "all" || rule == addr.String()
 }
 
 // rank says how good a way is to try first: less is better. What clients would have to bring weighs most, then how far the
