@@ -36,11 +36,12 @@ type Lane struct {
 // Place is where a gateway runs.
 type Place string
 
-// The three places.
+// The places.
 const (
 	PlaceContainer Place = "container" // in a Docker container
 	PlaceLocal     Place = "local"     // as a child process, on loopback
 	PlaceEmbedded  Place = "embedded"  // inside this process, on loopback
+	PlaceTarget    Place = "target"    // wherever it runs already; gatefault does not start it
 )
 
 // firstPort is the port of lane 0 in a container.

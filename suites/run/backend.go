@@ -133,6 +133,9 @@ func (c *cell) beyondEvidence(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("fault %s: %w", c.fault.Name, err)
 	}
+	if c.gateway == nil {
+		return "", fmt.Errorf("%w: what a gateway logs that runs already is not known here", upstream.ErrUnsupported)
+	}
 	book, who, mark := c.gateway.Logs(), c.gateway.Title()+" "+c.gateway.Version(), c.id
 	if c.fault.Needing(fault.Backend) {
 		book, who, mark = c.backend.Logs(), c.backend.Title()+" "+c.backend.Version(), "[pool "+c.pool.ID+"]"

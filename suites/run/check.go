@@ -33,6 +33,7 @@ type check struct {
 	startOwn   func(context.Context, gateway.Own) (*gateway.Running, error)
 	started    atomic.Int64
 	firstStart time.Duration
+	version    string // of a gateway that runs already, if it is known
 	done       func(*cell)
 }
 
@@ -69,12 +70,15 @@ func (k *check) run(ctx context.Context, cells []*cell) error {
 	if err != nil {
 		return err
 	}
-	k.stands = first.gateway.Stands()
+	if first.gateway != nil {
+		k.stands = first.gateway.Stands()
+	}
 	k.firstStart = time.Since(began)
 	sound, err := k.prove(ctx, first, cells)
 	if err != nil {
 		return errors.Join(err, first.stop(ctx))
 	}
+	k.identify(sound)
 	alone := func(c *cell) bool { return c.scenario.Exclusive }
 	err = k.perform(ctx, first, slices.DeleteFunc(slices.Clone(sound), alone))
 	return errors.Join(err, k.performAlone(ctx, slices.DeleteFunc(sound, func(c *cell) bool { return !alone(c) })))
@@ -82,8 +86,11 @@ func (k *check) run(ctx context.Context, cells []*cell) error {
 
 // newCheck makes the cells: each scenario of each route.
 func newCheck(opts Options, subject Subject) (*check, []*cell, error) {
-	if subject.Own.Config == nil {
+	if subject.Own.Config == nil && subject.Target == nil {
 		return nil, nil, errors.New("check a gateway: a configuration is needed")
+	}
+	if subject.Target != nil {
+		subject.Own.Place = gateway.PlaceTarget
 	}
 	k := &check{stage: &stage{opts: opts}, subject: subject, startOwn: gateway.StartOwn}
 	run := randomHex(4)
@@ -104,14 +111,19 @@ func newCheck(opts Options, subject Subject) (*check, []*cell, error) {
 		}
 	}
 	k.strands = strands(ways)
-	if k.local() {
+	switch {
+	case subject.Target != nil:
+		k.aim()
+	case k.local():
 		ownMachine(k.strands)
 	}
 	k.houses = houses(k.strands)
 	if err := k.clash(); err != nil {
 		return nil, nil, err
 	}
-	k.names = namesOf(subject.Own.Config)
+	if subject.Target == nil {
+		k.names = namesOf(subject.Own.Config)
+	}
 	k.done = k.counter(len(cells))
 	return k, cells, nil
 }
@@ -176,6 +188,9 @@ func (k *check) counter(cells int) func(*cell) {
 
 // prepare makes what all instances share.
 func (k *check) prepare(ctx context.Context) (err error) {
+	if k.subject.Target != nil {
+		return k.prepareTarget(ctx)
+	}
 	k.stage.opts.Local = k.stage.opts.Local || k.local()
 	if err := k.stage.connect(ctx); err != nil {
 		return err

@@ -53,6 +53,9 @@ func (k *check) start(ctx context.Context, memory bool) (_ *instance, err error)
 			err = errors.Join(err, in.stop(ctx))
 		}
 	}()
+	if k.subject.Target != nil {
+		return in, in.takePlace(ctx)
+	}
 	began := time.Now()
 	if err := in.ground(ctx); err != nil {
 		return nil, err
@@ -183,22 +186,32 @@ func take(ctx context.Context, box *gateway.Upstream, at *gateway.Network, addrs
 	return box.Take(ctx, at, addrs...)
 }
 
-// open opens the endpoint that is one server of a strand.
-func (in *instance) open(ctx context.Context, s *strand, of config.Server) error {
-	c := upstream.EndpointConfig{ID: endpointID(of.Key(), in.number, len(in.servers)), Socket: of.Socket}
+// protocolOf is what a server of the strand speaks.
+func (s *strand) protocolOf(of config.Server) (p upstream.Protocol) {
 	for _, w := range s.ways {
-		if !w.goesTo(of) {
-			continue
-		}
-		if c.Protocol = w.Protocol; c.Protocol == upstream.OverTLS {
-			c.Names = append(c.Names, w.Names...)
+		if w.goesTo(of) {
+			p = w.Protocol
 		}
 	}
+	return p
+}
+
+// open opens the endpoint that is one server of a strand.
+func (in *instance) open(ctx context.Context, s *strand, of config.Server) error {
 	at := netip.AddrPortFrom(besideAddr(0), 0)
 	if of.Socket == "" {
 		at = netip.AddrPortFrom(in.places[s.house].addrs[hostOf(of)], of.Port)
 	}
-	c.Address = at.String()
+	return in.openAt(ctx, s, of, at)
+}
+
+func (in *instance) openAt(ctx context.Context, s *strand, of config.Server, at netip.AddrPort) error {
+	c := upstream.EndpointConfig{ID: endpointID(of.Key(), in.number, len(in.servers)), Socket: of.Socket, Protocol: s.protocolOf(of), Address: at.String()}
+	for _, w := range s.ways {
+		if w.goesTo(of) && c.Protocol == upstream.OverTLS {
+			c.Names = append(c.Names, w.Names...)
+		}
+	}
 	control := in.hosts[s.house].control
 	if _, err := control.CreateEndpoint(ctx, c); err != nil {
 		return fmt.Errorf("be %s: %w", of.Key(), err)
@@ -261,6 +274,10 @@ func (in *instance) own() (own gateway.Own, far []netip.Addr) {
 
 // renew replaces the gateway alone: all else of the instance is as good as new.
 func (in *instance) renew(ctx context.Context) error {
+	if in.gateway == nil { // it runs already, and is not ours to replace
+		in.worn.Store(false)
+		return nil
+	}
 	if err := in.gateway.Stop(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
@@ -282,19 +299,25 @@ func (in *instance) openLanes(ctx context.Context) {
 }
 
 func (in *instance) lane(ctx context.Context, w *way) *lane {
-	first := in.servers[placeOf(w.Servers[0])]
-	l := &lane{gateway: in.gateway, pacer: &in.pacer, place: in.gateway.Place(), profile: OwnProfile, needs: gateway.Profile{Protocol: string(w.Protocol)},
-		endpoint: first.endpoint, upstream: first.addr, control: in.hosts[w.strand.house].control, socket: w.Servers[0].Socket}
-	l.entry = w.entry(in.gateway.EntryAddr(w.Entry.Port))
+	l := in.laneOf(w)
+	l.gateway, l.place, l.entry = in.gateway, in.gateway.Place(), w.entry(in.gateway.EntryAddr(w.Entry.Port))
 	if in.sandbox != nil {
 		l.entry.dial = in.sandbox.Dial
 	}
+	l.gate = sync.OnceValues(func() (*upstreamHost, error) { return in.gate(ctx, w) })
+	return l
+}
+
+// laneOf is the upstream's part of a lane.
+func (in *instance) laneOf(w *way) *lane {
+	first := in.servers[placeOf(w.Servers[0])]
+	l := &lane{pacer: &in.pacer, profile: OwnProfile, needs: gateway.Profile{Protocol: string(w.Protocol)},
+		endpoint: first.endpoint, upstream: first.addr, control: in.hosts[w.strand.house].control, socket: w.Servers[0].Socket}
 	for _, s := range w.Servers[1:] {
 		if other := in.servers[placeOf(s)]; other != first && !slices.Contains(l.further, other) {
 			l.further = append(l.further, other)
 		}
 	}
-	l.gate = sync.OnceValues(func() (*upstreamHost, error) { return in.gate(ctx, w) })
 	return l
 }
 

@@ -52,6 +52,7 @@ type found struct {
 	pace    time.Duration // between the starts of two requests, so that all get through
 	servers map[int]bool  // places, in endpoints, of those that answer healthy requests
 	mute    bool          // the gateway's log does not show the mark of a request
+	server  string        // the field Server of a healthy answer
 }
 
 // prove asks on each route of a fresh instance, and gives the cells of those that lead to their servers. The others' cells
@@ -94,31 +95,35 @@ func (k *check) prove(ctx context.Context, in *instance, cells []*cell) ([]*cell
 func (in *instance) look(ctx context.Context, w *way) found {
 	c := &cell{lane: in.lanes[w], way: w, id: w.id, scenario: &scenarios.Scenario{Patience: healthPatience}, fault: &fault.Fault{}, result: &Result{}}
 	for _, id := range c.endpoints() {
-		if _, err := c.control.SetPlan(ctx, id, upstream.Plan{}, upstream.Keep); err != nil {
+		change, err := c.control.SetPlan(ctx, id, upstream.Plan{}, upstream.Keep)
+		if err != nil {
 			return found{err: err}
 		}
+		c.cleared = change.Journal
 	}
-	if err := c.firstAnswer(ctx); err != nil {
+	server, err := c.firstAnswer(ctx)
+	if err != nil {
 		return found{err: err}
 	}
-	f := found{pace: c.findPace(ctx), servers: c.seen}
+	f := found{server: server, pace: c.findPace(ctx), servers: c.seen}
 	return c.listen(ctx, f)
 }
 
-// firstAnswer asks until a healthy answer comes. What a gateway says because it is only starting is given time.
-func (c *cell) firstAnswer(ctx context.Context) error {
+// firstAnswer asks until a healthy answer comes, and gives its field Server. What a gateway says because it is only starting
+// is given time.
+func (c *cell) firstAnswer(ctx context.Context) (server string, err error) {
 	for deadline := time.Now().Add(healthTimeout); ; {
 		ex := c.healthy(ctx, phaseProof)
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return "", ctx.Err()
 		}
 		err := c.isOurs(ex)
-		reached, met := c.reached(ctx)
+		reached, met := c.reached(ctx, err == nil)
 		if err == nil && reached {
-			return nil
+			return ex.Header.Get("Server"), nil
 		}
 		if err == nil || !passing(ex) || time.Now().After(deadline) || pause(ctx, recoveryPause) != nil {
-			return &RouteError{Route: c.way.Route, Seen: ex, Advice: c.advise(ex, reached, met)}
+			return "", &RouteError{Route: c.way.Route, Seen: ex, Advice: c.advise(ex, reached, met)}
 		}
 	}
 }
@@ -129,14 +134,19 @@ func passing(ex probe.Exchange) bool {
 	return o.Kind != probe.Complete || o.Status >= http.StatusInternalServerError
 }
 
-// reached tells whether a request with the cell's mark came to the lane's servers, and whether any request did.
-func (c *cell) reached(ctx context.Context) (marked, any bool) {
-	for _, id := range c.endpoints() {
-		page, err := c.control.Journal(ctx, control.JournalQuery{Filter: upstream.Filter{Endpoint: id, Kind: upstream.Requested}})
-		any = any || err == nil && len(page.Events) > 0
-		marked = marked || slices.ContainsFunc(page.Events, func(e upstream.Event) bool { return strings.Contains(e.Target, c.id) })
+// reached tells whether a request with the cell's mark came to the lane's servers, and whether any request did. The journal may
+// tell of an answered request a moment after its answer.
+func (c *cell) reached(ctx context.Context, answered bool) (marked, any bool) {
+	for deadline := time.Now().Add(evidenceTimeout); ; {
+		for _, id := range c.endpoints() {
+			page, err := c.control.Journal(ctx, control.JournalQuery{After: c.cleared, Filter: upstream.Filter{Endpoint: id, Kind: upstream.Requested}})
+			any = any || err == nil && len(page.Events) > 0
+			marked = marked || slices.ContainsFunc(page.Events, func(e upstream.Event) bool { return strings.Contains(e.Target, c.id) })
+		}
+		if marked || !answered || time.Now().After(deadline) || pause(ctx, recoveryPause) != nil {
+			return marked, any
+		}
 	}
-	return marked, any
 }
 
 // advise says what came instead of a healthy answer and what to do about it.
@@ -236,6 +246,10 @@ const listenTimeout = 2 * time.Second
 
 // listen finds out whether the gateway's log shows the mark of a request.
 func (c *cell) listen(ctx context.Context, f found) found {
+	if c.gateway == nil {
+		f.mute = true
+		return f
+	}
 	ctx, cancel := context.WithTimeout(ctx, listenTimeout)
 	defer cancel()
 	f.mute = c.gateway.Logs().Await(ctx, c.id) != nil

@@ -197,7 +197,9 @@ func (in *instance) run(ctx context.Context, c *cell) {
 	for _, w := range c.way.strand.ways {
 		in.lanes[w].used = true
 	}
-	c.result.Gateway.Version, c.result.Gateway.Image = in.gateway.Version(), in.gateway.Image()
+	if in.gateway != nil {
+		c.result.Gateway.Version, c.result.Gateway.Image = in.gateway.Version(), in.gateway.Image()
+	}
 	c.run(ctx)
 	c.learn()
 	if c.wears() || c.doubtful() {

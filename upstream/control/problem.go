@@ -12,7 +12,7 @@ import (
 )
 
 // Problem is an error of the API as problem details (RFC 9457). The client returns it: find it with errors.As, or ask
-// with errors.Is for [upstream.ErrExists] and [upstream.ErrUnsupported].
+// with errors.Is for [upstream.ErrExists], [upstream.ErrUnsupported] and [syscall.EADDRINUSE].
 type Problem struct {
 	Type   string `json:"type" jsonschema:"what kind of problem: a reference into the OpenAPI document"`
 	Title  string `json:"title" jsonschema:"the kind in words"`
@@ -31,6 +31,8 @@ func (p *Problem) Is(target error) bool {
 		return p.Type == exists.uri()
 	case upstream.ErrUnsupported:
 		return p.Type == unsupported.uri()
+	case syscall.EADDRINUSE:
+		return p.Type == portInUse.uri()
 	}
 	return false
 }

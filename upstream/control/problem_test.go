@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"strings"
+	"syscall"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -121,6 +123,7 @@ var _ = Describe("A bad request", func() {
 		_, err = h.client.CreateEndpoint(ctx, upstream.EndpointConfig{Address: l.Addr().String()})
 		Expect(err).To(HaveField("Status", 409))
 		Expect(err).To(HaveField("Type", HaveSuffix("/port-in-use")))
+		Expect(errors.Is(err, syscall.EADDRINUSE)).To(BeTrue())
 		Expect(err).To(MatchError(ContainSubstring("is in use: choose another port")))
 	})
 
