@@ -34,11 +34,17 @@ func leftovers(t *testing.T) []string {
 // running starts a run that takes seconds and returns when its first cell is done.
 func running(t *testing.T, tmp string) *exec.Cmd {
 	t.Helper()
+	return runningUntil(t, tmp, "nginx healthy", "run", "-g", "nginx,go", "-s", "healthy,tcp.drop-syn,process.pause,body.stall")
+}
+
+// runningUntil starts gatefault and returns when a line of its progress has the text.
+func runningUntil(t *testing.T, tmp, text string, args ...string) *exec.Cmd {
+	t.Helper()
 	path, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(path, "run", "-g", "nginx,go", "-s", "healthy,tcp.drop-syn,process.pause,body.stall")
+	cmd := exec.Command(path, args...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+tmp)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	progress, err := cmd.StdoutPipe()
@@ -50,7 +56,7 @@ func running(t *testing.T, tmp string) *exec.Cmd {
 	}
 	lines := bufio.NewScanner(progress)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "nginx healthy") {
+		if strings.Contains(lines.Text(), text) {
 			go io.Copy(io.Discard, progress)
 			return cmd
 		}
@@ -96,6 +102,32 @@ func TestInterruptLeavesNothing(t *testing.T) {
 	}
 	if code := cmd.ProcessState.ExitCode(); code != 130 {
 		t.Errorf("exit code %d, want 130", code)
+	}
+	checkNothingLeft(t, cmd, tmp)
+}
+
+func TestInterruptOfACheckLeavesNothing(t *testing.T) {
+	needEngine(t)
+	tmp := t.TempDir()
+	file := filepath.Join(tmp, "nginx.conf")
+	config := "events {}\nhttp { server { listen 80; location / { proxy_pass http://app:8080; proxy_read_timeout 5s; } } }\n"
+	if err := os.WriteFile(file, []byte(config), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := runningUntil(t, tmp, "app:8080 healthy", "check", "nginx", "--config", file, "-s", "healthy,head.slow,process.pause,tcp.drop-syn")
+	began := time.Now()
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %s to end", took)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
 	}
 	checkNothingLeft(t, cmd, tmp)
 }

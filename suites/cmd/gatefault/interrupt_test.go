@@ -37,9 +37,19 @@ func self(t *testing.T, args ...string) *exec.Cmd {
 	}
 	cmd := exec.Command(file, args...)
 	cmd.Args[0] = "gatefault"
-	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix:///nonexistent")
+	cmd.Env = append(os.Environ(), "DOCKER_HOST=unix:///nonexistent", programVariable+"="+named(t, file))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return cmd
+}
+
+// named gives this test's program by the name that it is gatefault under, for the upstreams that it starts.
+func named(t *testing.T, file string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "gatefault")
+	if err := os.Symlink(file, name); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func start(t *testing.T, args ...string) *program {
@@ -160,6 +170,38 @@ func TestKillLeavesNoProcess(t *testing.T) {
 	}
 	p.end()
 	p.gone(t)
+}
+
+// A check's gateways live in sandboxes, whose processes end with it however it ends.
+func TestCheckLeavesNothing(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("nginx"); err != nil || !sandboxes() {
+		t.Skip("nginx is not installed, or this system lets us make no sandboxes")
+	}
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "nginx.conf")
+			if err := os.WriteFile(file, []byte(goodConfig), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			p := start(t, "check", "nginx", "--config", file, "--local", "-s", "app.503,head.slow,process.pause,tcp.drop-syn")
+			p.await(t, "app.503")
+			if err := p.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			code, took := p.end()
+			if signal == syscall.SIGINT && (code != exitInterrupted || took > limit || p.stderr.String() != "gatefault: interrupted\n") {
+				t.Errorf("exit code %d after %s: %s", code, took, p.stderr.String())
+			}
+			if signal == syscall.SIGKILL { // folders wait for the next start, or for gatefault sweep
+				if out, err := self(t, "sweep").CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+			}
+			p.gone(t)
+		})
+	}
 }
 
 // A second Ctrl-C does not wait for anything.
