@@ -114,10 +114,10 @@ func (o Own) host(h *container.HostConfig) {
 	}
 }
 
-// environment is the product's usual one and what the user sets.
+// environment is the product's usual one, what files beside the configuration set and what the user sets.
 func (o Own) environment() map[string]string {
 	env := map[string]string{}
-	for _, more := range []map[string]string{o.Definition.Own.Env, o.trust(), o.Env} {
+	for _, more := range []map[string]string{o.Definition.Own.Env, o.Config.Env, o.trust(), o.Env} {
 		maps.Copy(env, more)
 	}
 	return env
