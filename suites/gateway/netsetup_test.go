@@ -23,8 +23,8 @@ func proxyTo(to string) map[string]ownCase {
 			"nginx.conf": "user nginx;\nevents {}\nhttp { server { listen 80; listen [::]:80; location / { proxy_pass http://" + to + "; } } }\n"}},
 		"haproxy": {main: "haproxy.cfg", files: map[string]string{
 			"haproxy.cfg": "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\nfrontend f\n bind :80\n bind :::80 v6only\n default_backend b\nbackend b\n server s " + haproxy + "\n"}},
-		"caddy": {main: "Caddyfile", ports: []uint16{80}, files: map[string]string{"Caddyfile": ":80 {\n\treverse_proxy " + caddy + "\n}\n"}},
-		"apache": {main: "apache2.conf", ports: []uint16{80}, files: map[string]string{"apache2.conf": `User www-data
+		"caddy": {main: "Caddyfile", files: map[string]string{"Caddyfile": ":80 {\n\treverse_proxy " + caddy + "\n}\n"}},
+		"apache": {main: "apache2.conf", files: map[string]string{"apache2.conf": `User www-data
 Group www-data
 Listen 80
 LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
@@ -46,8 +46,6 @@ func startTo(t *testing.T, to string, products []string, instance func(*testing.
 		t.Run(name+" "+to, func(t *testing.T) {
 			own := proxyTo(to)[name].own(t, e, definitions(t)[name])
 			own.Network, own.Program = testNetwork(t, e), upstreamProgram(t)
-			host, _, _ := strings.Cut(strings.TrimPrefix(to, "["), "]")
-			own.Config.Groups = []config.Group{{Servers: []config.Server{{Host: host}}}}
 			r := instance(t, own)
 			if status, body := get(t, netip.AddrPortFrom(r.Addr(), 80), "/"); status != http.StatusOK || !strings.HasPrefix(body, "port ") {
 				t.Errorf("got %d %q; log: %v", status, body, r.Logs().Tail(10))

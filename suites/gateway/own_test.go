@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,13 +16,10 @@ import (
 
 // ownCase is a realistic configuration of one product: TLS in front, files that the user did not bring, the upstream by name.
 type ownCase struct {
-	files   map[string]string
-	main    string
-	uses    []config.Use // these three where package config does not read the product
-	managed []string
-	ports   []uint16
-	broken  string // a mistake in the third line of main
-	words   string // what the product says of it
+	files  map[string]string
+	main   string
+	broken string // a mistake in the third line of main
+	words  string // what the product says of it
 }
 
 func ownCases() map[string]ownCase {
@@ -101,8 +97,6 @@ shop.example.org {
 	reverse_proxy app:9001
 }
 `},
-			ports: []uint16{80, 443}, managed: []string{"shop.example.org"},
-			uses:   []config.Use{{Path: "/var/log/caddy/shop.log", Role: config.Log}},
 			broken: "no_such_directive on", words: `FILE:3: unrecognized global option: no_such_directive`,
 		},
 		"apache": {
@@ -140,13 +134,6 @@ IncludeOptional sites-enabled/*.conf
 </VirtualHost>
 `,
 			},
-			ports: []uint16{80, 443},
-			uses: []config.Use{
-				{Path: "/etc/ssl/certs/shop.pem", Role: config.Certificate, Names: []string{"shop.example.org"}, Pair: "/etc/ssl/private/shop.key"},
-				{Path: "/etc/ssl/private/shop.key", Role: config.Key, Pair: "/etc/ssl/certs/shop.pem"},
-				{Path: "/var/log/apache2/error.log", Role: config.Log}, {Path: "/var/log/apache2/shop-access.log", Role: config.Log},
-				{Path: "/var/www/shop", Role: config.Folder},
-			},
 			broken: "NoSuchDirective on", words: "Syntax error on line 3 of FILE:",
 		},
 	}
@@ -180,22 +167,11 @@ func (c ownCase) own(t testing.TB, e *Engine, d *Definition) Own {
 		t.Fatal(err)
 	}
 	source := config.Source{Path: dir, Home: layout.Home, Main: c.main, Env: d.Own.Env}
-	if !slices.Contains(config.Products(), d.Name) {
-		return Own{Definition: d, Config: c.byHand(dir, source), Source: source, Place: PlaceContainer, Engine: e}
-	}
 	read, err := config.Read(d.Name, source)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return Own{Definition: d, Config: read, Source: source, Place: PlaceContainer, Engine: e}
-}
-
-func (c ownCase) byHand(dir string, source config.Source) *config.Config {
-	read := &config.Config{Main: filepath.Join(source.Home, c.main), Uses: c.uses, Managed: c.managed, Read: []string{filepath.Join(dir, c.main)}}
-	for _, port := range c.ports {
-		read.Entries = append(read.Entries, config.Entry{Port: port, TLS: port == 443})
-	}
-	return read
 }
 
 func TestOwnConfigurationWithTheUpstreamsName(t *testing.T) {

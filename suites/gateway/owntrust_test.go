@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/gatefault/gatefault/suites/config"
 )
 
 // verifying are configurations that verify the upstream's certificate, with an authority that the user named and did not bring, or
@@ -31,10 +29,10 @@ http { server { listen 80; location / {
 			"haproxy.cfg":     strings.TrimSpace(haproxy) + " ssl verify required ca-file /etc/haproxy/tls/ca.pem verifyhost app sni str(app)\n",
 			"tls/ca.pem":      "this is not the throwaway authority's certificate\n",
 			"tls/ca.pem.info": "stays"}},
-		"caddy": {main: "Caddyfile", files: map[string]string{"Caddyfile": ":80 {\n\treverse_proxy https://app:9443\n}\n"}, ports: []uint16{80}},
-		"apache": {main: "apache2.conf", ports: []uint16{80}, uses: []config.Use{{Path: "/etc/apache2/ssl/ca.pem", Role: config.Authority}},
+		"caddy": {main: "Caddyfile", files: map[string]string{"Caddyfile": ":80 {\n\treverse_proxy https://app:9443\n}\n"}},
+		"apache": {main: "apache2.conf",
 			files: map[string]string{"apache2.conf": apache + "SSLProxyCACertificateFile /etc/apache2/ssl/ca.pem\nProxyPass / https://app:9443/\n"}},
-		"apache with a folder": {main: "apache2.conf", ports: []uint16{80}, uses: []config.Use{{Path: "/etc/ssl/upstreams", Role: config.Authority}},
+		"apache with a folder": {main: "apache2.conf",
 			files: map[string]string{"apache2.conf": apache + "SSLProxyCACertificatePath /etc/ssl/upstreams\nProxyPass / https://app:9443/\n"}},
 	}
 }
