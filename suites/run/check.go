@@ -186,6 +186,17 @@ func (k *check) counter(cells int) func(*cell) {
 	}
 }
 
+// image gets the gateway's image before the clock of the starts runs.
+func (k *check) image(ctx context.Context) error {
+	if k.stage.engine == nil {
+		return nil
+	}
+	began, before := time.Now(), k.stage.timing.Images
+	_, err := k.stage.engine.Image(ctx, k.subject.Gateway, k.subject.Own.Image)
+	k.stage.waited(&k.stage.timing.Images, before+time.Since(began))
+	return err
+}
+
 // prepare makes what all instances share.
 func (k *check) prepare(ctx context.Context) (err error) {
 	if k.subject.Target != nil {
@@ -197,6 +208,9 @@ func (k *check) prepare(ctx context.Context) (err error) {
 	}
 	if k.stage.engine == nil && !k.local() {
 		return fmt.Errorf("this configuration is to be checked in a container, and %w", k.stage.noBox)
+	}
+	if err := k.image(ctx); err != nil {
+		return err
 	}
 	authority, err := pki.New(time.Now())
 	if err != nil {
