@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/gatefault/gatefault/suites/gateway"
@@ -65,7 +67,9 @@ func TestScripts(t *testing.T) {
 			// Docker only where a script asks for it: see the condition docker.
 			e.Setenv("DOCKER_HOST", "unix:///nonexistent")
 			e.Setenv("GATEFAULT_BINARY", "")
-			return nil
+			schema, err := filepath.Abs("../../report/testdata/junit.xsd")
+			e.Setenv("JUNIT_XSD", schema)
+			return err
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "sandbox" {
@@ -79,7 +83,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %s", name)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "freeport": freeport, "await": await,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "freeport": freeport, "await": await, "fits": fits,
 			"docker-env": func(ts *testscript.TestScript, _ bool, _ []string) { dockerEnv(ts, static()) }},
 	})
 }
@@ -128,6 +132,17 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if code != want {
 		ts.Fatalf("exit code %d, want %d", code, want)
 	}
+}
+
+// fits SCHEMA DOCUMENT validates a JSON document.
+func fits(ts *testscript.TestScript, _ bool, args []string) {
+	var schema jsonschema.Schema
+	var document any
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[0])), &schema))
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &document))
+	resolved, err := schema.Resolve(nil)
+	ts.Check(err)
+	ts.Check(resolved.Validate(document))
 }
 
 // freeport NAME... puts a free port of 127.0.0.1 into each variable.
