@@ -75,5 +75,31 @@ func (j *judging) sameAnswers() {
 	}
 }
 
+// apologies finds answers of success that the gateway makes for every failure also where the upstream's own answer would have
+// been permitted: that it is the same page tells that it is not the upstream's.
+func (j *judging) apologies() {
+	pages := map[*PlannedRoute]map[string]bool{}
+	for _, c := range j.cells {
+		if c.shows(FailureAsSuccess) && c.answer != nil {
+			if pages[c.route] == nil {
+				pages[c.route] = map[string]bool{}
+			}
+			pages[c.route][c.answer.text()] = true
+		}
+	}
+	for _, c := range j.cells {
+		if c.answer == nil || c.Observed.Kind != scenarios.Made || !pages[c.route][c.answer.text()] || !c.shows(UnexpectedAnswer) {
+			continue
+		}
+		c.seen = slices.DeleteFunc(c.seen, func(s sighting) bool { return s.id == UnexpectedAnswer })
+		c.add(FailureAsSuccess, fmt.Sprintf("The gateway answers %d with the page that it has for failures.", c.Observed.Status), 0)
+	}
+}
+
+// shows tells whether a finding was seen in the cell.
+func (c *judged) shows(id string) bool {
+	return slices.ContainsFunc(c.seen, func(s sighting) bool { return s.id == id })
+}
+
 // Layer is that of the cell's fault.
 func (c *judged) Layer() string { return c.Scenario.Layer() }

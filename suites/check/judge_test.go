@@ -148,7 +148,9 @@ func TestFindings(t *testing.T) {
 		"a cut that nothing tells of": {impatient, nil, "", []observation{{"body.close-delimited-fin", "200 silent", nil}}, nil, ""},
 		"garbage":                     {impatient, nil, "", []observation{{"head.none", "raw", says("\x00\x01\x02")}}, []string{"garbage-passed head.none"}, "The client gets 3 bytes that are no HTTP."},
 
-		"an apology":                 {impatient, nil, "", []observation{{"tcp.refuse", "200 made", nil}}, []string{"failure-as-success tcp.refuse"}, "The upstream fails, and the gateway answers 200 of its own."},
+		"an apology": {impatient, nil, "", []observation{{"tcp.refuse", "200 made", nil}}, []string{"failure-as-success tcp.refuse"}, "The upstream fails, and the gateway answers 200 of its own."},
+		"an apology for what might pass": {impatient, nil, "", []observation{{"tcp.refuse", "200 made", nil}, {"head.bad-name", "200 made", nil}, {"head.folded", "200 made", says("HTTP/1.1 200 OK\r\n\r\nok\n")}},
+			[]string{"failure-as-success tcp.refuse,head.bad-name", "unexpected-answer head.folded"}, ""},
 		"a redirect":                 {impatient, nil, "", []observation{{"app.500", "302 made", nil}}, []string{"failure-as-success app.500"}, ""},
 		"an answer without its mark": {impatient, nil, "", []observation{{"head.space-before-colon", "200 made", nil}}, []string{"unexpected-answer head.space-before-colon"}, ""},
 

@@ -141,10 +141,13 @@ func fits(patterns []string, name string) bool {
 
 // traits are what rules ask of a route.
 type traits struct {
-	protocol                                  string
-	network, sockets, pool, websocket, verify bool
-	far                                       bool     // all servers are on other machines
-	only                                      []string // patterns of the scenarios that run, if not all do
+	protocol string
+	network  bool // no server is a unix socket
+	sockets  bool // all are
+	far      bool // all are on other machines
+
+	pool, websocket, verify bool
+	only                    []string // patterns of the scenarios that run, if not all do
 }
 
 func (r rule) met(t traits) bool {
