@@ -22,6 +22,9 @@ func (o Own) startLocal(ctx context.Context, entries []config.Entry) (*Running, 
 		return nil, &StartError{Gateway: d.Name, Err: err}
 	}
 	command, err := o.command(d.Own.Run)
+	if err == nil {
+		command, err = o.withSyslog(command)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -69,6 +72,17 @@ func (o Own) command(args []string) (sandbox.Command, error) {
 	}
 	// The permissions of files decide who may connect to a socket.
 	return sandbox.Command{Path: o.Sandbox.binary, Args: args, Env: env, Dir: o.prefix(), Bound: len(o.Sockets) > 0}, err
+}
+
+// withSyslog runs a command beside a log server, if the product logs to the system's: a sandbox has none.
+func (o Own) withSyslog(c sandbox.Command) (sandbox.Command, error) {
+	sockets, err := o.syslogSockets()
+	if err != nil || len(sockets) == 0 || o.Program == "" {
+		return c, err
+	}
+	c.Args = slices.Concat([]string{"with-syslog", strings.Join(sockets, ","), c.Path}, c.Args)
+	c.Path = o.Program
+	return c, nil
 }
 
 // reasonLocal tells why the gateway did not start: when its own check refuses the configuration, that is it.

@@ -30,7 +30,7 @@ func enter(dir string, files io.Reader, show []string) error {
 		return fmt.Errorf("mount a file system: %w", err)
 	}
 	r := &root{dir: dir, fresh: map[string]bool{}}
-	for _, name := range []string{"/tmp", "/var/tmp", "/run"} {
+	for _, name := range []string{"/tmp", "/var/tmp", "/run", "/dev/shm"} {
 		if err := r.empty(name); err != nil {
 			return err
 		}
@@ -45,9 +45,6 @@ func enter(dir string, files io.Reader, show []string) error {
 	}
 	if err := r.merge("/"); err != nil {
 		return err
-	}
-	if err := unix.Mount("gatefault", dir+"/dev/shm", "tmpfs", unix.MS_NODEV, "mode=1777"); err != nil && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("mount /dev/shm: %w", err)
 	}
 	return r.pivot()
 }
@@ -206,7 +203,7 @@ func (r *root) merge(at string) error {
 		name := path.Join(at, e.Name())
 		ours, err := os.Lstat(r.dir + name)
 		switch {
-		case name == r.dir:
+		case name == r.dir, name == logSocket:
 		case err != nil:
 			err = r.mirror(name, name)
 		case ours.IsDir() && e.IsDir() && !r.fresh[name]:
@@ -218,6 +215,9 @@ func (r *root) merge(at string) error {
 	}
 	return nil
 }
+
+// logSocket is where this machine's log server listens, which is not for the gateway to write to.
+const logSocket = "/dev/log"
 
 // mirror shows a file or folder of this machine, not to be changed.
 func (r *root) mirror(name, at string) error {
@@ -243,7 +243,7 @@ func (r *root) mirror(name, at string) error {
 	if err := unix.Mount(name, r.dir+at, "", unix.MS_BIND|unix.MS_REC, ""); err != nil {
 		return err
 	}
-	if slices.Contains([]string{"/dev", "/proc", "/sys"}, name) { // they are the kernel's, and hold what is the sandbox's own
+	if slices.Contains([]string{"/proc", "/sys"}, name) { // they are the kernel's, and hold what is the sandbox's own
 		return nil
 	}
 	return protect(r.dir + at)

@@ -22,9 +22,9 @@ type Spec struct {
 	// everybody may write to hides this machine's; other folders have the files of both. nil: none.
 	Files io.Reader
 	// Show are files and folders of this machine that are there though the folder that they lie in is hidden. /tmp,
-	// /var/tmp, /run and /dev/shm are empty folders of the sandbox's own.
+	// /var/tmp, /run and /dev/shm are empty folders of the sandbox's own, and this machine's log server is not there.
 	Show []string
-	// Addresses are the loopback interface's besides 127.0.0.0/8 and ::1.
+	// Addresses are the loopback interface's besides 127.0.0.0/8 and ::1. Programs may listen on others all the same.
 	Addresses []netip.Addr
 	// Far gives the sandbox a second network as well, that of another machine in the eyes of the first: programs there have
 	// ports of their own. The two reach each other at [NearAddr] and [FarAddr].

@@ -179,7 +179,7 @@ func TestThisMachinesFilesAreNotWrittenTo(t *testing.T) {
 			t.Errorf("%s: %s", path, got)
 		}
 	}
-	for _, path := range []string{"/tmp/a", "/var/tmp/a", "/run/a", "/dev/shm/gatefault-test", "/dev/null"} {
+	for _, path := range []string{"/tmp/a", "/var/tmp/a", "/run/a", "/dev/shm/gatefault-test", "/dev/gatefault-test", "/dev/null"} {
 		if got := does(t, s, "write", path); got != "written" {
 			t.Errorf("%s: %s", path, got)
 		}

@@ -123,6 +123,9 @@ func (s *server) begin(b beginning) error {
 	if err := netns.LoopbackUp(); err != nil {
 		return err
 	}
+	for _, file := range nonlocalBind {
+		_ = os.WriteFile(file, []byte("1"), 0o644) // else those who listen elsewhere are told
+	}
 	for _, addr := range b.Addresses {
 		if err := s.addAddress(address{Addr: addr}); err != nil {
 			return err
@@ -164,6 +167,9 @@ func (s *server) join(near, far netip.Addr) error {
 
 // alone is an address as a subnet of its own.
 func alone(addr netip.Addr) netip.Prefix { return netip.PrefixFrom(addr, addr.BitLen()) }
+
+// nonlocalBind lets programs listen on addresses that are not the sandbox's (ip(7)).
+var nonlocalBind = []string{"/proc/sys/net/ipv4/ip_nonlocal_bind", "/proc/sys/net/ipv6/ip_nonlocal_bind"}
 
 func (s *server) addAddress(a address) error {
 	switch {
