@@ -267,7 +267,7 @@ func (f *ownFiles) hosts() {
 	if f.Place != PlaceLocal {
 		return
 	}
-	text := "127.0.0.1 localhost\n::1 localhost\n"
+	text := "127.0.0.1 localhost\n::1 ip6-localhost\n" // as in containers, which have no other IPv6 address
 	names := f.names()
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		text += fmt.Sprintf("%s %s\n", names[name], name)
