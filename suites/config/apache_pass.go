@@ -89,7 +89,7 @@ func (a *apacheReader) group(s *apacheServer, text string, params map[string]str
 	}
 	t.params, t.wild = params, wild || t.wild
 	for _, section := range s.proxies() {
-		if strings.HasPrefix(text, section.arg(0)) && !strings.Contains(section.arg(0), "*") {
+		if configures(section.arg(0), text) {
 			t.params = settings(section, t.params)
 			t.wild = false
 		}
@@ -97,6 +97,14 @@ func (a *apacheReader) group(s *apacheServer, text string, params map[string]str
 	g := a.worker(s, t)
 	g.Name, g.At = g.Servers[0].Key(), at
 	return a.add(g)
+}
+
+// configures tells whether the worker of a section takes what is passed on to a target. Behind a socket the URL decides that
+// stands after the bar (the manual, mod_proxy_fcgi, "Examples").
+func configures(worker, target string) bool {
+	target = strings.TrimPrefix(target, "proxy:")
+	_, url, _ := strings.Cut(target, "|")
+	return !strings.Contains(worker, "*") && (strings.HasPrefix(target, worker) || strings.HasPrefix(url, worker))
 }
 
 // add is the index of a group, which may be there already.
