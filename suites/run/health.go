@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
@@ -68,9 +69,19 @@ func (c *cell) healthy(ctx context.Context, phase string) probe.Exchange {
 
 func (c *cell) healthyWithin(ctx context.Context, phase string, patience time.Duration) probe.Exchange {
 	c.takeTurn(ctx)
-	ex := c.entry.do(ctx, c.entry.request(c.path(phase), scenarios.Request{}), patience)
+	ex := c.ask(ctx, phase, patience)
+	c.note(ex)
+	return ex
+}
+
+func (c *cell) ask(ctx context.Context, phase string, patience time.Duration) probe.Exchange {
+	return c.entry.do(ctx, c.entry.request(c.path(phase), scenarios.Request{}), patience)
+}
+
+// note keeps what a healthy answer tells.
+func (c *cell) note(ex probe.Exchange) {
 	if c.isOurs(ex) != nil {
-		return ex
+		return
 	}
 	if fastest := c.result.Healthy; fastest == 0 || ex.Done < fastest {
 		c.result.Healthy = ex.Done
@@ -78,7 +89,6 @@ func (c *cell) healthyWithin(ctx context.Context, phase string, patience time.Du
 	if c.seen != nil {
 		c.seen[slices.Index(c.endpoints(), ex.Header.Get(upstream.EndpointField))] = true
 	}
-	return ex
 }
 
 // isFirst tells whether an answer is the healthy one of the lane's first endpoint: a second one that stands in says nothing
@@ -131,11 +141,11 @@ func (c *cell) recover(ctx context.Context) {
 		if streak == 0 {
 			c.seen = map[int]bool{}
 		}
-		ex := c.healthy(ctx, c.numberedPhase(phaseRecover, n))
+		ok, start := c.isWell(ctx, n)
 		if n == 0 && c.pace() > recoveryPause {
-			began = ex.Start // until then it was not our turn
+			began = start // until then it was not our turn
 		}
-		if c.isOurs(ex) != nil {
+		if !ok {
 			streak = 0
 		} else if streak++; streak == 1 {
 			first = time.Now()
@@ -146,4 +156,33 @@ func (c *cell) recover(ctx context.Context) {
 	}
 	took := first.Sub(began)
 	c.result.Recovery = &took
+}
+
+// burstSize is how many healthy requests a user's gateway gets at once, so that each of its workers gets some: they may remember
+// for themselves which servers failed (nginx without a zone, Apache's children).
+const burstSize = 8
+
+// isWell sends the n-th healthy request after a fault, or a burst of them, and tells whether all got through and when the
+// first was sent.
+func (c *cell) isWell(ctx context.Context, n int) (ok bool, start time.Time) {
+	if c.way == nil || !c.way.found.burst {
+		ex := c.healthy(ctx, c.numberedPhase(phaseRecover, n))
+		return c.isOurs(ex) == nil, ex.Start
+	}
+	return c.burst(ctx, n), time.Now()
+}
+
+func (c *cell) burst(ctx context.Context, n int) bool {
+	var exchanges [burstSize]probe.Exchange
+	var wg sync.WaitGroup
+	for i := range exchanges {
+		wg.Go(func() { exchanges[i] = c.ask(ctx, c.numberedPhase(phaseRecover, n*burstSize+i), healthPatience) })
+	}
+	wg.Wait()
+	ok := true
+	for _, ex := range exchanges {
+		c.note(ex)
+		ok = ok && c.isOurs(ex) == nil
+	}
+	return ok
 }

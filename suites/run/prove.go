@@ -50,6 +50,7 @@ func methodOf(r scenarios.Request) string { return cmp.Or(r.Method, http.MethodG
 type found struct {
 	err     error         // it leads nowhere
 	pace    time.Duration // between the starts of two requests, so that all get through
+	burst   bool          // several at once get through, too
 	servers map[int]bool  // places, in endpoints, of those that answer healthy requests
 	mute    bool          // the gateway's log does not show the mark of a request
 	server  string        // the field Server of a healthy answer
@@ -105,7 +106,9 @@ func (in *instance) look(ctx context.Context, w *way) found {
 	if err != nil {
 		return found{err: err}
 	}
-	f := found{server: server, pace: c.findPace(ctx), servers: c.seen}
+	f := found{server: server}
+	f.pace, f.burst = c.findPace(ctx)
+	f.servers = c.seen
 	return c.listen(ctx, f)
 }
 
@@ -215,26 +218,32 @@ var paces = []time.Duration{recoveryPause, 100 * time.Millisecond, 200 * time.Mi
 // at once before it begins.
 const limitedStreak = 40
 
-// findPace gives the shortest time between requests at which they all get through.
-func (c *cell) findPace(ctx context.Context) time.Duration {
+// findPace gives the shortest time between requests at which they all get through, and whether bursts of them do.
+func (c *cell) findPace(ctx context.Context) (pace time.Duration, burst bool) {
+	if !c.way.RateLimited && c.getThrough(ctx, recoveryPause, recoveryStreak, c.burst) {
+		return recoveryPause, true
+	}
+	single := func(ctx context.Context, n int) bool {
+		return c.isOurs(c.healthy(ctx, c.numberedPhase(phaseRecover, n))) == nil
+	}
 	for _, pace := range paces[:len(paces)-1] {
 		streak := recoveryStreak
 		if c.way.RateLimited {
 			streak = limitedStreak
 		}
-		if c.getThrough(ctx, pace, streak) {
-			return pace
+		if c.getThrough(ctx, pace, streak, single) {
+			return pace, false
 		}
 		_ = pause(ctx, time.Second) // for a limit to forget
 	}
-	return paces[len(paces)-1]
+	return paces[len(paces)-1], false
 }
 
-func (c *cell) getThrough(ctx context.Context, pace time.Duration, streak int) bool {
+func (c *cell) getThrough(ctx context.Context, pace time.Duration, streak int, ask func(ctx context.Context, n int) bool) bool {
 	c.seen = map[int]bool{}
 	for n := range streak {
 		sent := time.Now()
-		if c.isOurs(c.healthy(ctx, c.numberedPhase(phaseRecover, n))) != nil || pause(ctx, pace-time.Since(sent)) != nil {
+		if !ask(ctx, n) || pause(ctx, pace-time.Since(sent)) != nil {
 			return false
 		}
 	}
