@@ -43,7 +43,7 @@ func (p *Plan) assign(chosen []*scenarios.Scenario) error {
 	}
 	p.Routes = slices.DeleteFunc(p.Routes, func(r *PlannedRoute) bool { return r.traits.only != nil && len(r.Scenarios) == 0 })
 	if p.Cells() == 0 {
-		return errNothing
+		return ErrNothing
 	}
 	return nil
 }

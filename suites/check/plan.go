@@ -125,4 +125,5 @@ func (p *Plan) route(name string) *PlannedRoute {
 	return nil
 }
 
-var errNothing = errors.New("no scenario is left to run on any route; gatefault check --list tells why")
+// ErrNothing says that each scenario is left out of each route, for reasons that the plan tells.
+var ErrNothing = errors.New("no scenario is left to run on any route; gatefault check --list tells why")

@@ -89,6 +89,9 @@ func (c *checkCmd) Run(ctx context.Context, a *app) error {
 		return a.document(report.CheckSchema())
 	}
 	s, err := c.subject(a)
+	if c.List && errors.Is(err, check.ErrNothing) {
+		err = nil // the list tells why
+	}
 	if err != nil {
 		return usage(err)
 	}
