@@ -87,6 +87,31 @@ func TestSocketOfFastCGI(t *testing.T) {
 	}
 }
 
+// What leaves in one packet over TCP leaves in one write here: who reads gets all of it, and then the end.
+func TestEarlyFaultsComeInOneWrite(t *testing.T) {
+	for name, rest := range map[string]int{"body.truncate-early": 512, "body.bad-chunk-early": len("zz\r\nnot a chunk\r\n")} {
+		t.Run(name, func(t *testing.T) {
+			socket := filepath.Join(t.TempDir(), "app.sock")
+			_, ep := start(t, upstream.EndpointConfig{Socket: socket})
+			setPlan(t, ep, upstream.Rule{Fault: name})
+			c, err := net.Dial("unix", socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			_, _ = io.WriteString(c, keepGet)
+			buf := make([]byte, 16<<10)
+			n, err := c.Read(buf)
+			if _, body, _ := strings.Cut(string(buf[:n]), "\r\n\r\n"); err != nil || len(body) != rest {
+				t.Errorf("the first read has %d bytes of the body, want %d, %v", len(body), rest, err)
+			}
+			if n, err := c.Read(buf); n != 0 || !errors.Is(err, io.EOF) {
+				t.Errorf("then come %d bytes, %v, want the end", n, err)
+			}
+		})
+	}
+}
+
 func TestSocketPathsAreChecked(t *testing.T) {
 	for _, path := range []string{"app.sock", "/tmp/../app.sock", "/tmp/app/", "/", "/" + strings.Repeat("x", 100) + ".sock"} {
 		if err := (upstream.EndpointConfig{Address: "127.0.0.1:0", Socket: path}).Validate(); err == nil {

@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 )
@@ -38,13 +37,24 @@ func makeIdle(a []string) (Step, error) {
 }
 
 // Cork holds back what is sent next until the connection closes, so that up to a packet of it (about 1400 bytes) leaves
-// in one packet together with the FIN. The kernel holds it for 200 ms at most (tcp(7), TCP_CORK).
+// in one packet together with the FIN. The kernel holds it for 200 ms at most (tcp(7), TCP_CORK). A unix socket has no
+// packets: there it leaves in one write right before the end.
 func Cork() Step {
 	return step{"cork", 0, func(_ context.Context, s *Session) error {
-		tcp, ok := tcpOf(s.Net)
-		if !ok {
-			return fmt.Errorf("cork: %T is no TCP connection", s.Net)
+		if tcp, ok := tcpOf(s.Net); ok {
+			return cork(tcp)
 		}
-		return cork(tcp)
+		s.corked = true
+		return nil
 	}}
+}
+
+// uncork sends what was held back where the kernel does not do that.
+func (s *Session) uncork() error {
+	if !s.corked {
+		return nil
+	}
+	_, err := s.Net.Write(s.held)
+	s.corked, s.held = false, nil
+	return s.ended(err)
 }

@@ -73,6 +73,8 @@ type Session struct {
 	PeerClosed func(how How)
 
 	peerGone bool
+	corked   bool   // what is sent is held, see [Cork]
+	held     []byte // until the connection ends
 }
 
 var variable = regexp.MustCompile(`\$\{[a-z][a-z0-9-]*\}`)
@@ -97,7 +99,12 @@ func (s *Session) expand(text string) string {
 
 // Write sends b.
 func (s *Session) Write(b []byte) error {
-	n, err := s.Net.Write(b)
+	n, err := len(b), error(nil)
+	if s.corked {
+		s.held = append(s.held, b...)
+	} else {
+		n, err = s.Net.Write(b)
+	}
 	if s.Trace != nil && n > 0 {
 		s.Trace(b[:n])
 	}

@@ -135,6 +135,9 @@ func Stall() Step {
 // Fin half-closes: FIN is sent, reading goes on.
 func Fin() Step {
 	return step{"fin", 0, func(_ context.Context, s *Session) error {
+		if err := s.uncork(); err != nil {
+			return err
+		}
 		if w, ok := s.Net.(closeWriter); ok {
 			return s.ended(w.CloseWrite())
 		}
@@ -145,6 +148,9 @@ func Fin() Step {
 // Close sends FIN, drains what the peer still sends, then closes.
 func Close() Step {
 	return step{"close", 0, func(ctx context.Context, s *Session) error {
+		if err := s.uncork(); err != nil {
+			return err
+		}
 		CloseGently(ctx, s.Net)
 		return &Ended{By: "us", How: FIN}
 	}}
