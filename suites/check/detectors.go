@@ -118,6 +118,9 @@ func (c *judged) words() string {
 	case scenarios.Foreign:
 		return fmt.Sprintf("the answer (%d) of another server", o.Status)
 	case scenarios.Hang:
+		if o.Status > 0 {
+			return fmt.Sprintf("an answer (%d) without an end", o.Status)
+		}
 		return "no answer"
 	case scenarios.Closed:
 		return "a closed connection and no byte"

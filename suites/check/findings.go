@@ -10,6 +10,7 @@ import (
 // findings gathers what was seen: one finding for each id and route, told where it shows best. Those that the product shows
 // in every configuration are apart.
 func (j *judging) findings() (own, product []Finding) {
+	own = []Finding{} // no findings are a list, too, to those who read the report
 	for _, route := range j.plan.Routes {
 		for _, id := range FindingIDs() {
 			for _, ofProduct := range []bool{false, true} {
