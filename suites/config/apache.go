@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"maps"
 	"net"
 	"path"
@@ -16,8 +17,9 @@ type apacheReader struct {
 	root   string // ServerRoot
 	config *Config
 	main   *apacheServer
-	hosts  []*apacheServer // virtual ones
-	groups map[string]int  // of balancers and workers, by what tells them apart
+	hosts  []*apacheServer            // virtual ones
+	groups map[string]int             // of balancers and workers, by what tells them apart
+	behind map[string][]*apacheServer // virtual hosts by entry, once they are known
 }
 
 // debianVariables are those of Debian's /etc/apache2/envvars, for when the user did not bring the file.
@@ -61,7 +63,7 @@ func newApacheParser(files *Files, src Source) *apacheParser {
 }
 
 func newApacheReader(files *Files, root string) *apacheReader {
-	return &apacheReader{files: files, root: root, config: &Config{}, groups: map[string]int{}}
+	return &apacheReader{files: files, root: root, config: &Config{}, groups: map[string]int{}, behind: map[string][]*apacheServer{}}
 }
 
 // apacheServer is the main server or a virtual host. What a virtual host does not say, it takes from the main server.
@@ -195,7 +197,11 @@ func (s *apacheServer) takes(e Entry) truth {
 
 // at are the virtual hosts for an entry, as surely as asked for.
 func (a *apacheReader) at(e Entry, sure truth) []*apacheServer {
-	return slices.DeleteFunc(slices.Clone(a.hosts), func(s *apacheServer) bool { return s.takes(e) != sure })
+	key := fmt.Sprint(e.Host, " ", e.Port, " ", sure)
+	if _, known := a.behind[key]; !known {
+		a.behind[key] = slices.DeleteFunc(slices.Clone(a.hosts), func(s *apacheServer) bool { return s.takes(e) != sure })
+	}
+	return a.behind[key]
 }
 
 // chosen is the server for a request: the first virtual host with its name, or else the first one at the entry, or else the
@@ -215,6 +221,9 @@ func (a *apacheReader) chosen(s sample, sure truth) *apacheServer {
 
 // aliasMatches: an asterisk stands for anything, a question mark for one character.
 func aliasMatches(host, alias string) bool {
+	if !strings.ContainsAny(alias, "*?[\\") {
+		return strings.EqualFold(host, alias)
+	}
 	ok, err := path.Match(strings.ToLower(alias), strings.ToLower(host))
 	return ok && err == nil
 }

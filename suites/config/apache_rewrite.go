@@ -183,15 +183,21 @@ func (c apacheCondition) satisfy(s sample) sample {
 	return s
 }
 
-// satisfy changes a request so that the conditions may hold, and no more than it takes.
-func (r apacheRewrite) satisfy(s sample) sample {
-	for _, c := range r.conditions {
-		if conditionsHold(r.conditions, s) == yes {
-			break
+// satisfy changes a request so that the conditions may hold, and no more than it takes. Of those joined by OR each is begun
+// with once.
+func (r apacheRewrite) satisfy(s sample) []sample {
+	all := []sample{s}
+	for i := range r.conditions[:min(len(r.conditions), maxValues)] {
+		changed := s
+		for _, c := range append(slices.Clone(r.conditions[i:]), r.conditions[:i]...) {
+			if conditionsHold(r.conditions, changed) == yes {
+				break
+			}
+			changed = c.satisfy(changed)
 		}
-		s = c.satisfy(s)
+		all = append(all, changed)
 	}
-	return s
+	return all
 }
 
 // holds tells whether the rule applies.

@@ -191,7 +191,8 @@ func (p *apachePass) starts(entry Entry, hosts []string) []sample {
 			s := start(entry)
 			s.host, s.path = host, at
 			if p.rewrite != nil {
-				s = p.rewrite.satisfy(s)
+				all = append(all, p.rewrite.satisfy(s)...)
+				continue
 			}
 			all = append(all, s)
 		}

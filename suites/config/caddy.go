@@ -19,6 +19,7 @@ type caddyReader struct {
 	named   map[string][]directive // routes that sites invoke
 	servers []*caddyServer
 	byEntry map[int]*caddyServer
+	groups  map[string]int // by all that they are
 }
 
 // caddyOptions are the global options that matter here (https://caddyserver.com/docs/caddyfile/options).
@@ -57,7 +58,7 @@ func readCaddy(files *Files, src Source) (*Config, error) {
 
 func newCaddyReader(files *Files, src Source) *caddyReader {
 	return &caddyReader{
-		files: files, home: workingFolder(src), config: &Config{}, named: map[string][]directive{}, byEntry: map[int]*caddyServer{},
+		files: files, home: workingFolder(src), config: &Config{}, named: map[string][]directive{}, byEntry: map[int]*caddyServer{}, groups: map[string]int{},
 		options: caddyOptions{httpPort: 80, httpsPort: 443, order: caddyOrder},
 	}
 }

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"iter"
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -104,6 +106,9 @@ func (m caddyMatcher) any(value string, same func(value, want string) bool) trut
 // wildcardHost: an asterisk stands for one label.
 func wildcardHost(host, want string) bool {
 	host, _, _ = strings.Cut(host, ":")
+	if !strings.Contains(want, "*") {
+		return strings.EqualFold(host, want)
+	}
 	have, wanted := strings.Split(strings.ToLower(host), "."), strings.Split(strings.ToLower(want), ".")
 	if len(have) != len(wanted) || host == "" {
 		return false
@@ -189,6 +194,9 @@ func (m caddyMatcher) satisfy(r caddyRequest) []caddyRequest {
 		return []caddyRequest{r}
 	}
 	var all []caddyRequest
+	for _, set := range m.not {
+		all = append(all, set.avoid(r)...)
+	}
 	for _, want := range m.values[:min(len(m.values), maxValues)] {
 		if text, ok := m.example(want); ok {
 			all = append(all, m.put(r, text))
@@ -246,10 +254,34 @@ func (m caddyMatcher) put(r caddyRequest, text string) caddyRequest {
 	return r
 }
 
+// avoid changes a request so that a set that must not match does not.
+func (s caddySet) avoid(r caddyRequest) []caddyRequest {
+	var all []caddyRequest
+	for _, m := range s {
+		switch m.kind {
+		case "method":
+			for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+				r.method = method
+				all = append(all, r)
+			}
+		case "path", "path_regexp":
+			all = append(all, r.see("/gatefault"), r.see(r.seen()+"/gatefault"))
+		case "host":
+			r.host = "gatefault.example.com"
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
 // solve gives requests, made from r, for which the set may match.
 func (s caddySet) solve(r caddyRequest) []caddyRequest {
+	return append(s.solveIn(slices.Values(s), r), s.solveIn(backward(s), r)...)
+}
+
+func (s caddySet) solveIn(order iter.Seq[caddyMatcher], r caddyRequest) []caddyRequest {
 	found := []caddyRequest{r}
-	for _, m := range s {
+	for m := range order {
 		var next []caddyRequest
 		for _, r := range found {
 			if m.holds(r) != no {

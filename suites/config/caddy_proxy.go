@@ -1,8 +1,8 @@
 package config
 
 import (
+	"fmt"
 	"net"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,9 +64,11 @@ func (c *caddyReader) addProxy(p *caddyProxy) *caddyStep {
 	if len(g.Servers) == 0 {
 		return nil
 	}
-	to := slices.IndexFunc(c.config.Groups, func(other Group) bool { return reflect.DeepEqual(g, other) }) // of a snippet
-	if to < 0 {
+	key := fmt.Sprint(g) // a snippet may be imported many times
+	to, known := c.groups[key]
+	if !known {
 		to = len(c.config.Groups)
+		c.groups[key] = to
 		c.config.Groups = append(c.config.Groups, g)
 	}
 	return &caddyStep{action: proxies, to: to, at: p.at}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -137,15 +138,22 @@ func (c haproxyCondition) solve(s sample) []sample {
 	found := []sample{s}
 	if !c.unless {
 		for _, list := range c.any {
-			found = append(found, solveAll(list, s)...)
+			found = append(found, solveAll(slices.Values(list), s)...)
+			found = append(found, solveAll(backward(list), s)...) // an ending can be added to a beginning, not the other way round
 		}
 	}
 	return slices.DeleteFunc(found, func(s sample) bool { return c.holds(s) == no })
 }
 
-func solveAll(list []haproxyACL, s sample) []sample {
+func backward[T any](list []T) iter.Seq[T] {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return slices.Values(list)
+}
+
+func solveAll(list iter.Seq[haproxyACL], s sample) []sample {
 	found := []sample{s}
-	for _, a := range list {
+	for a := range list {
 		if a.not {
 			continue
 		}
