@@ -9,8 +9,8 @@ import (
 var apacheFiles = map[string]Role{
 	"documentroot": Folder, "defaultruntimedir": Folder, "cacheroot": Folder, "coredumpdirectory": Folder,
 	"pidfile": PIDFile, "errorlog": Log, "customlog": Log, "transferlog": Log, "forensiclog": Log, "rewritelog": Log, "sslkeylogfile": Log,
-	"sslcertificatechainfile": Certificate, "sslcacertificatefile": Authority, "sslcacertificatepath": Authority,
-	"sslproxycacertificatefile": Authority, "sslproxycacertificatepath": Authority, "sslcadnrequestfile": Authority,
+	"sslcertificatechainfile": Certificate, "sslcacertificatefile": Authority, "sslcacertificatepath": Authorities,
+	"sslproxycacertificatefile": Authority, "sslproxycacertificatepath": Authorities, "sslcadnrequestfile": Authority,
 	"sslproxymachinecertificatefile": CertAndKey, "sslcarevocationfile": Revoked, "sslproxycarevocationfile": Revoked,
 	"sslsessionticketkeyfile": TicketKey, "authuserfile": Data, "authgroupfile": Data, "typesconfig": Data, "mimemagicfile": Data,
 	"jkworkersfile": Data, "loadfile": Module,

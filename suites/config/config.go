@@ -218,6 +218,7 @@ const (
 	Key          Role = "key"
 	CertAndKey   Role = "certificate and key" // in one file
 	Authority    Role = "authority"           // that upstreams' or clients' certificates are verified with
+	Authorities  Role = "authorities"         // a folder of such, each under the name that openssl-rehash(1) gives it
 	Log          Role = "log"
 	Folder       Role = "folder"        // must exist: cache, temporary files, document root
 	SocketFolder Role = "socket folder" // of a unix socket that the product makes

@@ -36,7 +36,7 @@ type Own struct {
 	// folder is all that is needed.
 	Sockets map[string]*Volume
 	// Authority is the certificate of the authority that signs the upstream's, in PEM. It stands in for every file of role
-	// [config.Authority] and is one that the system trusts.
+	// [config.Authority] or [config.Authorities] and is one that the system trusts.
 	Authority []byte
 }
 

@@ -200,6 +200,24 @@ func TestOwnConfigurationWithTheUpstreamsName(t *testing.T) {
 	}
 }
 
+// HAProxy reads all files of a folder, and of the image's none.
+func TestOwnFolderWithoutAMainFile(t *testing.T) {
+	e := testEngine(t)
+	n := testNetwork(t, e)
+	u := testUpstream(t, e, n)
+	c := ownCase{files: map[string]string{
+		"10-global.cfg": "defaults\n mode http\n timeout connect 5s\n timeout client 5s\n timeout server 5s\n",
+		"20-web.cfg":    "frontend f\n bind :80\n default_backend b\n",
+		"30-app.cfg":    "backend b\n server s app:9001\n",
+	}}
+	own := c.own(t, e, definitions(t)["haproxy"])
+	own.Network, own.Hosts = n, map[string]netip.Addr{"app": u.Addr()}
+	r := startOwn(t, own)
+	if status, body := get(t, netip.AddrPortFrom(r.Addr(), 80), "/"); status != http.StatusOK || body != "port 9001 secret" {
+		t.Errorf("got %d %q", status, body)
+	}
+}
+
 func TestBrokenOwnConfigurationShowsTheProductsWords(t *testing.T) {
 	e := testEngine(t)
 	n := testNetwork(t, e)

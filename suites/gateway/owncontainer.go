@@ -108,6 +108,9 @@ func (o Own) host(h *container.HostConfig) {
 	allowIPv6(h, o.IPv6())
 	if slices.ContainsFunc(o.Config.Entries, func(e config.Entry) bool { return !Reachable(e) }) {
 		setSysctl(h, "net.ipv4.ip_nonlocal_bind", "1") // another entry may be what is asked for
+		if o.IPv6() {
+			setSysctl(h, "net.ipv6.ip_nonlocal_bind", "1")
+		}
 	}
 	if len(o.Sockets) > 0 {
 		h.CapDrop = []string{"DAC_OVERRIDE"} // file permissions decide who may connect to a socket

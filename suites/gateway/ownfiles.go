@@ -124,12 +124,15 @@ func (f *ownFiles) denied() error {
 }
 
 // certificates makes up those that are missing, each with its key: a key cannot be made for a certificate that is there.
-func (f *ownFiles) certificates() error {
+func (f *ownFiles) certificates() (err error) {
+	if f.made.rsa, err = f.needsRSA(); err != nil {
+		return err
+	}
 	for _, use := range f.uses(config.Certificate, config.CertAndKey) {
 		if f.has(use.Path) && (use.Pair == "" || f.has(use.Pair)) {
 			continue
 		}
-		chain, key, err := f.made.pair(use.Names)
+		chain, key, err := f.made.pair(cmp.Or(use.Pair, use.Path), use.Names)
 		if err != nil {
 			return err
 		}
@@ -159,7 +162,7 @@ func (f *ownFiles) keys() error {
 		if f.has(use.Path) {
 			continue
 		}
-		_, key, err := f.made.pair(use.Names)
+		_, key, err := f.made.pair(use.Path, use.Names)
 		if err != nil {
 			return err
 		}
@@ -178,7 +181,7 @@ func (f *ownFiles) managed() error {
 			if err != nil {
 				return err
 			}
-			chain, key, err := f.made.pair([]string{host})
+			chain, key, err := f.made.pair(place, []string{host})
 			if err != nil {
 				return err
 			}

@@ -23,7 +23,7 @@ const debianFolder = "/usr/lib/ssl/certs"
 // authorities puts the upstream's authority in the place of every one that the configuration names, also where the user
 // brought one: only so can the upstream's certificate be verified. The system trusts it as well.
 func (f *ownFiles) authorities() error {
-	for _, use := range f.uses(config.Authority) {
+	for _, use := range f.uses(config.Authority, config.Authorities) {
 		certificate := f.Authority
 		switch {
 		case use.Path == systemBundle && certificate != nil:
@@ -44,7 +44,7 @@ func (f *ownFiles) authorities() error {
 func (f *ownFiles) authority(use config.Use, certificate []byte) error {
 	f.stand(use, "the certificate of the authority that signs the upstream's")
 	at := use.Path
-	if f.tree[at].mode.IsDir() || path.Ext(at) == "" {
+	if use.Role == config.Authorities || f.tree[path.Clean(at)].mode.IsDir() {
 		hash, err := subjectHash(certificate)
 		if err != nil {
 			return err

@@ -44,7 +44,7 @@ func TestUpstreamsCertificateIsVerified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	chain, key, err := authority.pair([]string{"app"})
+	chain, key, err := authority.pair("key", []string{"app"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha1"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -17,62 +19,80 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
 // throwaways makes what stands in for certificates that a user did not bring. Its authority lives for one start.
 type throwaways struct {
 	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
+	key  crypto.Signer
 	now  time.Time
+	keys map[string]crypto.Signer // by their paths: certificates may share one
+	rsa  bool                     // the keys of certificates are RSA
 }
+
+// rsaKey is the one that all throwaways have that need one: it takes long to make.
+var rsaKey = sync.OnceValues(func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) })
 
 // throwawayTime is how long before and after now a throwaway is valid. Public authorities give 90 days; products that renew
 // by themselves leave alone what has so much left.
 const throwawayTime = 90 * 24 * time.Hour
 
 func newThrowaways(now time.Time) (*throwaways, error) {
-	t := &throwaways{now: now}
+	t := &throwaways{now: now, keys: map[string]crypto.Signer{}}
 	template := &x509.Certificate{
 		Subject:  pkix.Name{CommonName: "throwaway CA", Organization: []string{"gatefault"}},
 		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign, IsCA: true, BasicConstraintsValid: true,
 	}
 	var err error
-	t.cert, t.key, err = t.sign(template)
+	if t.key, err = t.keyAt(""); err != nil {
+		return nil, err
+	}
+	t.cert, err = t.sign(template, t.key)
 	return t, err
 }
 
-// sign makes a key and a certificate for it: of the authority or, before there is one, of itself.
-func (t *throwaways) sign(template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, nil, err
+// keyAt makes the key of a path, once.
+func (t *throwaways) keyAt(path string) (key crypto.Signer, err error) {
+	if key := t.keys[path]; key != nil {
+		return key, nil
 	}
+	if t.rsa {
+		key, err = rsaKey()
+	} else {
+		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	}
+	t.keys[path] = key
+	return key, err
+}
+
+// sign makes a certificate for a key: of the authority or, before there is one, of itself.
+func (t *throwaways) sign(template *x509.Certificate, key crypto.Signer) (_ *x509.Certificate, err error) {
 	if template.SerialNumber, err = rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120)); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	template.NotBefore, template.NotAfter = t.now.Add(-24*time.Hour), t.now.Add(throwawayTime)
-	by, byKey := t.cert, t.key
+	by := t.cert
 	if by == nil {
-		by, byKey = template, key
+		by = template
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, by, &key.PublicKey, byKey)
+	der, err := x509.CreateCertificate(rand.Reader, template, by, key.Public(), t.key)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	cert, err := x509.ParseCertificate(der)
-	return cert, key, err
+	return x509.ParseCertificate(der)
 }
 
 // authority is the authority's certificate in PEM.
 func (t *throwaways) authority() []byte { return pemOf("CERTIFICATE", t.cert.Raw) }
 
-// pair makes a certificate for some host names, with the authority's behind it, and its key.
-func (t *throwaways) pair(names []string) (chain, key []byte, err error) {
+// pair makes a certificate for some host names, with the authority's behind it, and the key of a path.
+func (t *throwaways) pair(path string, names []string) (chain, key []byte, err error) {
 	names = append(slices.Clone(names), "localhost")
 	template := &x509.Certificate{
 		Subject:  pkix.Name{CommonName: names[0], Organization: []string{"gatefault"}},
-		KeyUsage: x509.KeyUsageDigitalSignature, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment, BasicConstraintsValid: true,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
 	for _, name := range names {
@@ -82,7 +102,11 @@ func (t *throwaways) pair(names []string) (chain, key []byte, err error) {
 		}
 		template.DNSNames = append(template.DNSNames, name)
 	}
-	cert, secret, err := t.sign(template)
+	secret, err := t.keyAt(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make a throwaway key: %w", err)
+	}
+	cert, err := t.sign(template, secret)
 	if err != nil {
 		return nil, nil, fmt.Errorf("make a throwaway certificate for %s: %w", names[0], err)
 	}
