@@ -131,9 +131,11 @@ func (c *checkCmd) subject(a *app) (*subject, error) {
 	if s.before, err = readBaseline(c.Baseline); err != nil {
 		return nil, err
 	}
-	layout, err := ownLayout(s.definition)
-	if err != nil {
-		return nil, err
+	var layout gateway.Layout
+	if s.project.Target == "" {
+		if layout, err = ownLayout(s.definition); err != nil {
+			return nil, err
+		}
 	}
 	return s, c.resolve(s, layout)
 }
@@ -184,7 +186,7 @@ func definitionOf(p *check.Project) (*gateway.Definition, error) {
 	}
 	if p.Gateway == "" {
 		if p.Target != "" {
-			return nil, errors.New("name the product that runs at the target, as in gatefault check nginx --target " + p.Target)
+			return &gateway.Definition{Name: "gateway", Title: "The gateway"}, nil // what is known of products counts for none
 		}
 		if p.Gateway, err = config.Guess(p.Config); err != nil {
 			return nil, err
