@@ -49,7 +49,7 @@ func (c *judged) waitsForUpstream() bool {
 // waitedInVain tells whether the client gave up after it had waited as long as clients do. ends is when the timeouts of the
 // configuration would have let it have an answer, 0: never; known is false when the configuration is not known.
 func (c *judged) waitedInVain() (vain bool, ends time.Duration, known bool) {
-	if c.Observed.Kind != scenarios.Hang || c.waitsForUpstream() || c.Scenario.Patience < c.plan.Project.Policy.Patience {
+	if c.Observed.Kind != scenarios.Hang || gatewayError(c.Observed) || c.waitsForUpstream() || c.Scenario.Patience < c.plan.Project.Policy.Patience {
 		return false, 0, false
 	}
 	if c.route.Group == nil {

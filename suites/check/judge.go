@@ -142,7 +142,7 @@ func (c *judged) conclude() Cell {
 	case c.expect != nil:
 		out.Why = "As the policy expects."
 	case c.Verdict == run.Drifted:
-		out.Why = "A gateway error of another number than the standards' or the known one; it tells the client as much."
+		out.Why = "It is neither what the standards ask for nor what is known of this version, but tells the client as much."
 	}
 	return out
 }

@@ -135,6 +135,8 @@ func TestFindings(t *testing.T) {
 		"a client that gives up early":       {endless, nil, "", []observation{{"head.length-overflow", "200 hang", after(3 * time.Second)}}, []string{"unexpected-answer head.length-overflow"}, ""},
 		"a slow upstream that never answers": {endless, nil, "", []observation{{"tcp.slow-link", "200 hang", after(35 * time.Second)}}, []string{"unexpected-answer tcp.slow-link"}, ""},
 
+		"an error page without a length": {endless, nil, "", []observation{{"head.early-close-on-upload", "502 hang", after(35 * time.Second)}}, nil, ""},
+
 		"two orders":               {impatient, two, "", []observation{{"retries.post-twice", "502 made", arrivalsAt("POST", "app:8080", "app2:8080")}}, []string{"post-repeated retries.post-twice"}, "POST / reached app:8080 and app2:8080, 1.0 s apart."},
 		"two orders at one server": {impatient, nil, "", []observation{{"retries.post-twice", "502 made", arrivalsAt("POST", "app:8080", "app:8080")}}, []string{"post-repeated retries.post-twice"}, "POST / reached app:8080 twice, 1.0 s apart."},
 		"one order":                {impatient, two, "", []observation{{"retries.post-twice", "502 made", arrivalsAt("POST", "app:8080")}}, nil, ""},
@@ -151,8 +153,9 @@ func TestFindings(t *testing.T) {
 		"an apology": {impatient, nil, "", []observation{{"tcp.refuse", "200 made", nil}}, []string{"failure-as-success tcp.refuse"}, "The upstream fails, and the gateway answers 200 of its own."},
 		"an apology for what might pass": {impatient, nil, "", []observation{{"tcp.refuse", "200 made", nil}, {"head.bad-name", "200 made", nil}, {"head.folded", "200 made", says("HTTP/1.1 200 OK\r\n\r\nok\n")}},
 			[]string{"failure-as-success tcp.refuse,head.bad-name", "unexpected-answer head.folded"}, ""},
-		"a redirect":                 {impatient, nil, "", []observation{{"app.500", "302 made", nil}}, []string{"failure-as-success app.500"}, ""},
-		"an answer without its mark": {impatient, nil, "", []observation{{"head.space-before-colon", "200 made", nil}}, []string{"unexpected-answer head.space-before-colon"}, ""},
+		"a redirect":                   {impatient, nil, "", []observation{{"app.500", "302 made", nil}}, []string{"failure-as-success app.500"}, ""},
+		"an answer that lost its mark": {impatient, nil, "", []observation{{"head.space-before-colon", "200 made", says("HTTP/1.1 200 OK\r\nGatefault-Endpoint: app:8080.1-0\r\n\r\nok\n")}}, nil, ""},
+		"an answer without its mark":   {impatient, nil, "", []observation{{"head.space-before-colon", "200 made", nil}}, []string{"unexpected-answer head.space-before-colon"}, ""},
 
 		"blocked for a while":             {impatient, nil, "", []observation{{"tcp.refuse", "502 made", recovers(9900 * time.Millisecond)}}, []string{"blocks-traffic tcp.refuse"}, "After one failed request healthy ones fail for 9.9 s."},
 		"blocked at a slow pace":          {impatient, nil, "", []observation{{"tcp.refuse", "502 made", func(r *run.Result) { recovers(10 * time.Second)(r); r.Pace = time.Second }}}, []string{"blocks-traffic tcp.refuse"}, "After one failed request healthy ones fail for 10.0 s (one was made every 1s, since the gateway lets no more through)."},
@@ -257,7 +260,7 @@ func TestStatusOfCells(t *testing.T) {
 		"head.none ok []: As the policy expects.",
 		"tcp.refuse ignored [blocks-traffic]: Ignored until 2026-11-21: one server",
 		"head.reset ignored [unexpected-answer]: Ignored until 2027-01-01: known",
-		"load.backlog ok [no-retry-after]: A gateway error of another number than the standards' or the known one; it tells the client as much.",
+		"load.backlog ok [no-retry-after]: It is neither what the standards ask for nor what is known of this version, but tells the client as much.",
 		"tcp.drop-syn failed [blocks-traffic unexpected-answer]: The client gets 404, made by the gateway; the standards ask for 504 made, and known of this version is 504 made.",
 		"tcp.loss ok []: for a reason",
 		"tcp.latency skipped []: the kernel cannot",
