@@ -61,23 +61,30 @@ const (
 )
 
 // fillPool makes requests until a user's gateway uses connections again that it has kept, to each server and by each of its
-// workers, or it is clear that it keeps none.
-func (c *cell) fillPool(ctx context.Context) {
+// workers. One that never does cannot meet the faults of such connections, and of one that does so now and then it is not
+// sure.
+func (c *cell) fillPool(ctx context.Context) error {
 	if c.way == nil || !c.scenario.Prime {
-		return
+		return nil
 	}
 	wanted := 2 * len(c.endpoints())
-	for n, streak := 0, 0; streak < wanted && n < maxFill; n++ {
-		ex := c.healthy(ctx, c.numberedPhase(phaseProof, n))
-		switch {
-		case !strings.HasSuffix(ex.Header.Get(upstream.NonceField), "-1"): // it tells the number of the request on its connection
-			streak++
-		case n > maxFill/2 && streak == 0, ctx.Err() != nil:
-			return
-		default:
-			streak = 0
+	reused, n := false, 0
+	for streak := 0; streak < wanted; n++ {
+		if n >= maxFill || n > maxFill/2 && !reused || ctx.Err() != nil {
+			break
 		}
+		ex := c.healthy(ctx, c.numberedPhase(phaseProof, n))
+		if strings.HasSuffix(ex.Header.Get(upstream.NonceField), "-1") { // the number of the request on its connection
+			streak = 0
+			continue
+		}
+		reused, streak = true, streak+1
+		c.pooled = streak == wanted
 	}
+	if reused || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return fmt.Errorf("%w: of %d requests, each of a client of its own, none came on a connection that had been used before", upstream.ErrUnsupported, n)
 }
 
 // maxFill bounds the requests that fill a gateway's pool.

@@ -49,6 +49,7 @@ type cell struct {
 	planned    Result       // the result before it ran
 	again      bool         // it runs a second time
 	missed     bool         // the fault did not fire at the first
+	pooled     bool         // the gateway was seen to use kept connections again, request by request
 	after      bool         // another cell ran on the lane before
 }
 
@@ -71,6 +72,10 @@ func (c *cell) run(ctx context.Context) {
 	defer func() { c.result.Took = time.Since(began) }()
 	if c.err = c.observe(ctx, began); c.err != nil {
 		c.result.Verdict, c.result.Reason = verdictOf(c.err), c.err.Error()
+		if c.result.Verdict == NotInjected && c.way != nil && c.scenario.Prime && !c.pooled && !c.after {
+			c.result.Verdict = Unsupported
+			c.result.Reason += "; the gateway does not use every connection again that it has kept"
+		}
 		c.restore(ctx)
 	}
 	if c.others != nil {
@@ -110,7 +115,9 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err := c.warm(ctx); err != nil {
 		return notInjected{err}
 	}
-	c.fillPool(ctx)
+	if err := c.fillPool(ctx); err != nil {
+		return err
+	}
 	from, err := c.begin(ctx)
 	if err != nil {
 		return err
