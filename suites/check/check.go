@@ -42,9 +42,10 @@ type Report struct {
 // Slack is what a check may take beyond the longest chain of timeouts: starting gateways and all that does not wait.
 const Slack = 30 * time.Second
 
-// Bar is the time that the check may take, images at hand; 0 when no bar can be told.
+// Bar is the time that the check may take, images at hand; 0 when no bar can be told. Of a gateway that runs already there is
+// but one, on which cells come one after the other.
 func (r *Report) Bar() time.Duration {
-	if r.Longest == 0 {
+	if r.Longest == 0 || r.Subject.Target != "" {
 		return 0
 	}
 	return r.Longest + Slack

@@ -20,6 +20,16 @@ import (
 	"github.com/gatefault/gatefault/upstream/control"
 )
 
+// TargetError is what keeps a check from a gateway that runs already, and that its user can mend.
+type TargetError struct{ text string }
+
+// Error is one sentence that says what to do.
+func (e *TargetError) Error() string { return e.text }
+
+func targetErrorf(format string, args ...any) error {
+	return &TargetError{fmt.Sprintf(format, args...)}
+}
+
 // aim prepares a check of a gateway that runs already: there is one of it, so one cell runs at a time.
 func (k *check) aim() {
 	k.stage.opts.Lanes, k.stage.opts.Local = 1, true
@@ -89,12 +99,12 @@ func (in *instance) claim(ctx context.Context, s *strand, of config.Server) erro
 	if err != nil {
 		return err
 	}
-	found, err := endpointFor(states, of)
+	found, err := t.endpointFor(states, of)
 	if err != nil {
-		return fmt.Errorf("the upstream at %s: %w", t.Control, err)
+		return err
 	}
 	if want := s.protocolOf(of); cmp.Or(want, upstream.HTTP1) != found.Protocol {
-		return fmt.Errorf("the upstream's endpoint %s speaks %s, and %s is to speak %s: open one that does", found.ID, found.Protocol, of.Key(), want)
+		return targetErrorf("the upstream's endpoint %s speaks %s, and %s is to speak %s: open one that does", found.ID, found.Protocol, of.Key(), want)
 	}
 	in.stopping(func(ctx context.Context) error { return leave(ctx, client, found) })
 	if _, err := client.SetKind(ctx, found.ID, upstream.HTTP); err != nil {
@@ -130,7 +140,7 @@ func (t *Target) reach(s upstream.State) (netip.AddrPort, error) {
 }
 
 // endpointFor finds the endpoint that is a server: by its name, its socket, its address or, where only one has it, its port.
-func endpointFor(states []upstream.State, of config.Server) (upstream.State, error) {
+func (t *Target) endpointFor(states []upstream.State, of config.Server) (upstream.State, error) {
 	states = slices.DeleteFunc(slices.Clone(states), func(s upstream.State) bool { return s.Kind != upstream.HTTP && s.Kind != upstream.Process })
 	for _, fits := range []func(upstream.State) bool{
 		func(s upstream.State) bool { return s.ID == of.Key() || s.ID == of.Host && of.Host != "" },
@@ -144,13 +154,13 @@ func endpointFor(states []upstream.State, of config.Server) (upstream.State, err
 		}
 	}
 	if len(states) == 0 {
-		return upstream.State{}, errors.New("it has no endpoint that serves requests; open one, as with gatefault upstream --listen app=127.0.0.1:8080")
+		return upstream.State{}, targetErrorf("the upstream at %s has no endpoint that serves requests; open one, as with gatefault upstream --listen app=127.0.0.1:8080", t.Control)
 	}
 	var names []string
 	for _, s := range states {
 		names = append(names, fmt.Sprintf("%s (%s)", s.ID, s.Address))
 	}
-	return upstream.State{}, fmt.Errorf("none of its endpoints is %s; there are %s: name one with --upstream", of.Key(), strings.Join(names, ", "))
+	return upstream.State{}, targetErrorf("no endpoint of the upstream at %s is %s; there are %s: name one with --upstream", t.Control, of.Key(), strings.Join(names, ", "))
 }
 
 func portOf(s upstream.State) uint16 {
@@ -170,7 +180,7 @@ func (in *instance) stepIn(ctx context.Context, s *strand, of config.Server) err
 	}
 	err := in.openAt(ctx, s, of, at)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is in use: stop what listens there for the time of the check, or name the control API of a gatefault upstream that does with --control", at)
+		return targetErrorf("%s is in use: stop what listens there for the time of the check, or name the control API of a gatefault upstream that does with --control", at)
 	}
 	return err
 }
@@ -192,7 +202,7 @@ func ownAddress(ctx context.Context, host string) (netip.Addr, error) {
 			return addr, nil
 		}
 	}
-	return every, fmt.Errorf("%s is another machine (%s), where gatefault cannot stand in for it: start gatefault upstream there and name its control API with --control", host, addrs[0].Unmap())
+	return every, targetErrorf("%s is another machine (%s), where gatefault cannot stand in for it: start gatefault upstream there and name its control API with --control", host, addrs[0].Unmap())
 }
 
 // serverField finds a product and its version in a field Server (RFC 9110 §10.2.4).

@@ -53,7 +53,7 @@ func (c *checkCmd) judge(ctx context.Context, s *subject, here *place, p *progre
 	if err := c.layout(ctx, s, here, p); err != nil {
 		return nil, err
 	}
-	target, err := c.target(ctx, s)
+	at, err := c.target(ctx, s)
 	if err != nil {
 		return nil, usage(err)
 	}
@@ -69,10 +69,13 @@ func (c *checkCmd) judge(ctx context.Context, s *subject, here *place, p *progre
 			}
 			p.checkStep(step)
 		}},
-		run.Subject{Gateway: s.definition, Target: target, Routes: s.plan.Ways(), Own: gateway.Own{Definition: s.definition, Config: s.plan.Config,
+		run.Subject{Gateway: s.definition, Target: at, Routes: s.plan.Ways(), Own: gateway.Own{Definition: s.definition, Config: s.plan.Config,
 			Source: s.source, Env: s.project.Env, Place: place, Image: s.project.Image, Binary: s.project.Binary, Program: here.program}})
 	if isMistake(err) {
 		return nil, usage(err)
+	}
+	if s.project.Target != "" {
+		err = target{Control: c.Control, Token: c.Token}.explain(err)
 	}
 	if ran == nil || err != nil && ctx.Err() == nil && !begun(ran) {
 		return nil, err
@@ -93,11 +96,13 @@ func begun(r *run.Report) bool {
 	return slices.ContainsFunc(r.Results, func(res *run.Result) bool { return res.Verdict != "" })
 }
 
-// isMistake tells whether the gateway refuses the user's configuration, or no route that was named leads to an upstream.
+// isMistake tells whether the gateway refuses the user's configuration, no route that was named leads to an upstream, or the
+// upstream of a gateway that runs already is not where the user says.
 func isMistake(err error) bool {
 	var refused *gateway.ConfigError
 	var astray *run.RouteError
-	return errors.As(err, &refused) || errors.As(err, &astray)
+	var missed *run.TargetError
+	return errors.As(err, &refused) || errors.As(err, &astray) || errors.As(err, &missed)
 }
 
 // layout reads the configuration anew where the image has it elsewhere than Debian's packages.
