@@ -79,7 +79,7 @@ func (p *Plan) adapted(data *rules, s *scenarios.Scenario, r *PlannedRoute) (*sc
 		return nil, why
 	}
 	out.Target = scenarios.Both
-	data.expectations(&out, s)
+	data.expectations(&out, s, r.traits)
 	return &out, ""
 }
 
@@ -154,14 +154,19 @@ func (a adapt) value(r *PlannedRoute) (time.Duration, string) {
 }
 
 // expectations takes out of the copy what depends on our own settings, how often a gateway tries and how long it leaves a
-// server out, and adds what a user's configuration may do as well.
-func (r *rules) expectations(out, s *scenarios.Scenario) {
+// server out, and adds what a user's configuration may do as well and what products do on routes like this one.
+func (r *rules) expectations(out, s *scenarios.Scenario, t traits) {
 	out.Standard, out.Pins = slices.Clone(s.Standard), slices.Clone(s.Pins)
 	for i := range out.Standard {
 		out.Standard[i].Attempts = 0
 	}
 	for i := range out.Pins {
 		out.Pins[i].Attempts, out.Pins[i].Recovery = 0, nil
+	}
+	for _, k := range r.Known {
+		if pin, ok := k.of(s, t); ok {
+			out.Pins = slices.Insert(out.Pins, 0, pin)
+		}
 	}
 	for _, a := range r.Also {
 		if !fits(a.Scenarios, s.ID) {

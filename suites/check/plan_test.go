@@ -272,6 +272,22 @@ func TestScenariosFitTheRoute(t *testing.T) {
 	}
 }
 
+func TestProductsAreKnownByTheKindOfRoute(t *testing.T) {
+	for name, want := range map[string]string{"app:8080": "200 truncated", "/run/app.sock": "200 hang"} {
+		cfg := shop()
+		if name[0] == '/' {
+			cfg.Groups[0].Servers = []config.Server{{Socket: name, At: at(10)}}
+		}
+		stall := find(t, resolve(t, New(), cfg).Routes[0], "body.stall")
+		if pin, ok := stall.Known("caddy", "2.6.2"); !ok || pin.Outcome.String() != want {
+			t.Errorf("%s: caddy is known for %s, want %s", name, pin.Outcome, want)
+		}
+		if pin, ok := stall.Known("nginx", "1.26.3"); !ok || pin.Outcome.String() != "200 truncated" {
+			t.Errorf("%s: nginx is known for %s", name, pin.Outcome)
+		}
+	}
+}
+
 func TestEveryScenarioRunsOrHasAReason(t *testing.T) {
 	data, err := loadRules()
 	if err != nil {
@@ -294,6 +310,9 @@ func TestEveryScenarioRunsOrHasAReason(t *testing.T) {
 		for _, id := range a.Scenarios {
 			named[id] = true
 		}
+	}
+	for _, k := range data.Known {
+		named[k.Scenario] = true
 	}
 	for id := range named {
 		if _, err := catalogue(t).Find(id); err != nil {

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/scenarios/strict"
 )
@@ -25,6 +27,7 @@ type rules struct {
 	Adapt []adapt  `yaml:"adapt"`
 	Slow  []string `yaml:"slow"`
 	Also  []also   `yaml:"also"`
+	Known []known  `yaml:"known"`
 }
 
 // rule is what scenarios ask of a route.
@@ -86,6 +89,24 @@ type also struct {
 	Cite      string            `yaml:"cite"`
 }
 
+// known is what a product does on some routes whatever its configuration says.
+type known struct {
+	Scenario  string            `yaml:"scenario"`
+	Gateway   string            `yaml:"gateway"`
+	Versions  string            `yaml:"versions"`
+	Protocols []string          `yaml:"protocols"`
+	Sockets   *bool             `yaml:"sockets"`
+	Outcome   scenarios.Outcome `yaml:"outcome"`
+	Why       string            `yaml:"why"`
+	Cite      string            `yaml:"cite"`
+}
+
+// of gives the pin, where it is about a scenario on a route.
+func (k known) of(s *scenarios.Scenario, t traits) (pin scenarios.Pin, ok bool) {
+	route := rule{Protocols: k.Protocols, Sockets: k.Sockets}
+	return scenarios.Pin{Gateway: k.Gateway, Versions: k.Versions, Outcome: k.Outcome, Why: k.Why, Cite: k.Cite}, k.Scenario == s.ID && route.met(t)
+}
+
 var dataWords = strict.Words{Empty: "the file is empty", Many: "the file holds more than one document"}
 
 // loadRules reads scenarios.yaml once.
@@ -116,6 +137,11 @@ func decodeRules(data []byte) (*rules, error) {
 	for i, a := range r.Also {
 		if a.Made != a.Outcome.IsZero() || a.Why == "" || a.Cite == "" {
 			errs = append(errs, doc.Errorf(fmt.Sprintf("also.%d", i), "write made or outcome, and why and cite"))
+		}
+	}
+	for i, k := range r.Known {
+		if _, err := semver.NewConstraint(k.Versions); err != nil || k.Gateway == "" || k.Outcome.IsZero() || k.Why == "" || k.Cite == "" || k.Protocols == nil && k.Sockets == nil {
+			errs = append(errs, doc.Errorf(fmt.Sprintf("known.%d", i), "write gateway, versions (a range), protocols or sockets, outcome, why and cite"))
 		}
 	}
 	return r, errors.Join(errs...)
