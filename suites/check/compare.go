@@ -31,7 +31,8 @@ const (
 type FindingChange struct {
 	Kind ChangeKind
 	Finding
-	What string // of one that changed, in words
+	Product bool   // it is of the product: see [Report.Product]
+	What    string // of one that changed, in words
 }
 
 // CellChange is a cell that appeared, is gone, or behaves differently.
@@ -58,23 +59,24 @@ func (c *Changes) None() bool { return len(c.Findings)+len(c.Cells) == 0 }
 // Compare tells what changed between two reports.
 func Compare(before, now *Report) *Changes {
 	c := &Changes{Old: before.Subject, New: now.Subject}
-	c.findings(before.Findings, now.Findings)
+	c.findings(before.Findings, now.Findings, false)
+	c.findings(before.Product, now.Product, true)
 	c.cells(before.Cells, now.Cells)
 	return c
 }
 
-func (c *Changes) findings(before, now []Finding) {
+func (c *Changes) findings(before, now []Finding, product bool) {
 	for _, f := range now {
 		old := first(before, sameFinding(f))
 		if old == nil {
-			c.Findings = append(c.Findings, FindingChange{Kind: Appeared, Finding: f})
+			c.Findings = append(c.Findings, FindingChange{Appeared, f, product, ""})
 		} else if what := findingChange(*old, f); what != "" {
-			c.Findings = append(c.Findings, FindingChange{Kind: Changed, Finding: f, What: what})
+			c.Findings = append(c.Findings, FindingChange{Changed, f, product, what})
 		}
 	}
 	for _, f := range before {
 		if first(now, sameFinding(f)) == nil {
-			c.Findings = append(c.Findings, FindingChange{Kind: Gone, Finding: f})
+			c.Findings = append(c.Findings, FindingChange{Gone, f, product, ""})
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package check_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,17 +53,18 @@ func TestCompareCells(t *testing.T) {
 
 func TestCompareTellsWhatAppearedAndWhatIsGone(t *testing.T) {
 	elsewhere := changedCell(func(c *check.Cell) { c.Route = "api:9000" })
-	before := &check.Report{Cells: []check.Cell{changedCell(func(*check.Cell) {})}, Findings: []check.Finding{finding(check.Warning)}}
+	before := &check.Report{Cells: []check.Cell{changedCell(func(*check.Cell) {})}, Findings: []check.Finding{finding(check.Warning)},
+		Product: []check.Finding{{ID: "garbage-passed", Route: "app:8080"}}}
 	now := &check.Report{Cells: []check.Cell{elsewhere}, Findings: []check.Finding{{ID: "never-answers", Route: "app:8080"}}}
 	var got []string
 	c := check.Compare(before, now)
 	for _, f := range c.Findings {
-		got = append(got, string(f.Kind)+" "+f.ID)
+		got = append(got, fmt.Sprint(f.Kind, " ", f.ID, " ", f.Product))
 	}
 	for _, cell := range c.Cells {
 		got = append(got, string(cell.Kind)+" "+cell.Route()+" "+cell.Scenario())
 	}
-	want := []string{"new never-answers", "gone slow-answer", "new api:9000 tcp.refuse", "gone app:8080 tcp.refuse"}
+	want := []string{"new never-answers false", "gone slow-answer false", "gone garbage-passed true", "new api:9000 tcp.refuse", "gone app:8080 tcp.refuse"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

@@ -48,13 +48,21 @@ func changeColour(k check.ChangeKind, bad, good string) string {
 }
 
 func (t *terminal) findingChange(f check.FindingChange) {
-	head := printableLine(fmt.Sprintf("%s %s %s", f.Kind, f.Severity, f.ID))
+	head := printableLine(fmt.Sprintf("%s %s %s%s", f.Kind, f.Severity, f.ID, productWords(f)))
 	text := f.Title
 	if f.What != "" {
 		text = f.What
 	}
 	line := Wrap(Printable(fmt.Sprintf("on %s%s: %s", f.Route, at(f.Finding, " (", ")"), text)), t.width(), head+" ", later)
 	t.printf("%s%s\n", t.paint(changeColour(f.Kind, severityColour(f.Severity), green), head), strings.TrimPrefix(line, head))
+}
+
+// productWords tell a finding of the product from one of the configuration.
+func productWords(f check.FindingChange) string {
+	if f.Product {
+		return " of the product"
+	}
+	return ""
 }
 
 // changeRow is a cell that behaves differently: where, what it did before and does now, and the difference in words.
@@ -146,7 +154,7 @@ func ChangesMarkdown(w io.Writer, c *check.Changes, names [2]string) error {
 	if len(c.Findings) > 0 {
 		m.head("change", "severity", "finding", "route", "where", "what")
 		for _, f := range c.Findings {
-			m.row("**"+string(f.Kind)+"**", string(f.Severity), "**"+mdText(f.ID)+"** "+mdText(f.Title), mdCell(f.Route), mdCell(at(f.Finding, "", "")), mdText(f.What))
+			m.row("**"+string(f.Kind)+"**", string(f.Severity)+productWords(f), "**"+mdText(f.ID)+"** "+mdText(f.Title), mdCell(f.Route), mdCell(at(f.Finding, "", "")), mdText(f.What))
 		}
 		m.printf("\n")
 	}

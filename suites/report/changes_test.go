@@ -20,6 +20,7 @@ func changesSample() *check.Changes {
 	slow.Total, slow.Attempts = 120*time.Second, 2
 	refused.Status, refused.Recovery = check.OK, after(0)
 	now.Cells = now.Cells[:9]
+	now.Product = nil
 	before.Cells = append(before.Cells[:3:3], before.Cells[4:]...)
 	return check.Compare(before, now)
 }

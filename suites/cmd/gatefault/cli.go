@@ -26,9 +26,10 @@ const (
 
 const about = `Break the upstream on command. See what your gateway says. Know whether it said it right.
 
-Exit codes: 0 as expected; 1 cells drifted; 2 wrong usage, nothing was run; 3 the harness failed or a fault was not
-injected; 4 a requested gateway ran no cell, or not one cell got a verdict; 130 interrupted. When a run earns several of
-1, 3 and 4, the highest counts: a table with a gap proves less than one with a difference.`
+Exit codes: 0 as expected; 1 cells drifted, or check or diff found something; 2 wrong usage, nothing was run; 3 the
+harness failed or a fault was not injected; 4 a requested gateway ran no cell, or not one cell got a verdict; 130
+interrupted. When a run earns several of 1, 3 and 4, the highest counts: a table with a gap proves less than one with a
+difference.`
 
 // grammar is the command line.
 type grammar struct {
