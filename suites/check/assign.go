@@ -39,6 +39,11 @@ func (p *Plan) assign(chosen []*scenarios.Scenario) error {
 	}
 	for _, r := range p.Routes {
 		r.Longest = r.longest(data)
+		for _, s := range r.Scenarios {
+			if e := p.Project.expects(r.Name, s.Cause, s.ID); e != nil && e.Recovery > 0 {
+				r.Watch = append(r.Watch, s.ID)
+			}
+		}
 		p.explainPatience(r)
 	}
 	p.Routes = slices.DeleteFunc(p.Routes, func(r *PlannedRoute) bool { return r.traits.only != nil && len(r.Scenarios) == 0 })

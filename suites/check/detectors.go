@@ -232,7 +232,7 @@ func failureAsSuccess(c *judged) (string, float64) {
 
 // neverRecovers: no healthy request got through as long as the cell looked.
 func neverRecovers(c *judged) (string, float64) {
-	if c.Lasting || c.Recovery != nil || c.Cause == "none" {
+	if c.Lasting || c.Watched > 0 || c.Recovery != nil || c.Cause == "none" {
 		return "", 0
 	}
 	return fmt.Sprintf("Healthy requests still fail %s after the fault is gone%s.", run.RecoveryTimeout, c.pace()), run.RecoveryTimeout.Seconds()

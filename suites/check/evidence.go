@@ -52,9 +52,17 @@ func (c *judged) recovered() string {
 		return "not looked for"
 	}
 	if c.Recovery == nil {
-		return "not within " + run.RecoveryTimeout.String()
+		return "not within " + c.looked().String()
 	}
 	return "after " + precise(*c.Recovery)
+}
+
+// looked is how long recovery was looked for.
+func (c *judged) looked() time.Duration {
+	if c.Watched > 0 {
+		return c.Watched.Round(time.Millisecond)
+	}
+	return run.RecoveryTimeout
 }
 
 // sample is the beginning of what the client received, with what is not printable as \x and two digits.

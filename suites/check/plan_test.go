@@ -13,6 +13,15 @@ import (
 	"github.com/gatefault/gatefault/suites/run"
 )
 
+func TestWhatIsExpectedOfARecoveryIsWatched(t *testing.T) {
+	p := New()
+	p.Policy.Expect = []Expect{{Scenario: "head.none", Attempts: 1}, {Scenario: "head.*", Recovery: time.Second}}
+	watched := resolve(t, p, shop()).Routes[0].Watch
+	if !slices.Contains(watched, "head.reset") || slices.Contains(watched, "head.none") || slices.Contains(watched, "tcp.refuse") {
+		t.Errorf("watched are %v", watched)
+	}
+}
+
 var today = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
 var builtin = sync.OnceValues(scenarios.Builtin)

@@ -11,9 +11,11 @@ import (
 )
 
 // expectation gives the first of the policy's that is about a cell.
-func (p *Project) expectation(c *judged) *Expect {
+func (p *Project) expectation(c *judged) *Expect { return p.expects(c.Route, c.Cause, c.ID) }
+
+func (p *Project) expects(route string, cause scenarios.Cause, scenario string) *Expect {
 	for i, e := range p.Policy.Expect {
-		if (e.Route == "" || e.Route == c.Route) && (e.Cause == "" || e.Cause == c.Cause) && (e.Scenario == "" || fits([]string{e.Scenario}, c.ID)) {
+		if (e.Route == "" || e.Route == route) && (e.Cause == "" || e.Cause == cause) && (e.Scenario == "" || fits([]string{e.Scenario}, scenario)) {
 			return &p.Policy.Expect[i]
 		}
 	}
@@ -29,7 +31,7 @@ func (e *Expect) unmet(c *judged) (out []string) {
 	}
 	fail(!e.Status.IsZero() && !e.Status.Met(c.Observed), "the client gets %s instead of %s", c.words(), e.Status)
 	fail(e.Within > 0 && c.Total > e.Within, "it takes %s instead of at most %s", seconds(c.Total), e.Within)
-	fail(e.Recovery > 0 && !c.Lasting && c.Recovery == nil, "requests still fail %s afterwards, instead of at most %s", run.RecoveryTimeout, e.Recovery)
+	fail(e.Recovery > 0 && !c.Lasting && c.Recovery == nil, "requests still fail %s afterwards, instead of at most %s", c.looked(), e.Recovery)
 	fail(e.Recovery > 0 && c.Recovery != nil && *c.Recovery > e.Recovery, "requests fail for %s afterwards instead of at most %s", recovery(c.Recovery), e.Recovery)
 	fail(e.Attempts > 0 && c.Attempts != e.Attempts, "the gateway goes to the upstream %s instead of %d", times(c.Attempts), e.Attempts)
 	fail(e.MaxAttempts > 0 && c.Attempts > e.MaxAttempts, "the gateway goes to the upstream %s instead of at most %d", times(c.Attempts), e.MaxAttempts)

@@ -32,6 +32,8 @@ func newCellRow(c check.Cell) cellRow {
 	}
 	switch {
 	case c.Lasting:
+	case c.Watched > 0:
+		r.recovery = "> " + seconds(c.Watched)
 	case c.Recovery == nil:
 		r.recovery = "never"
 	default:

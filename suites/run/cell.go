@@ -77,6 +77,9 @@ func (c *cell) run(ctx context.Context) {
 			c.result.Reason += "; the gateway does not use every connection again that it has kept"
 		}
 		c.restore(ctx)
+		if c.way != nil && !c.unhealthy() && c.wears() { // unless the lane is known to be well, or not to be
+			c.recover(ctx)
+		}
 	}
 	if c.others != nil {
 		c.others.Wait()

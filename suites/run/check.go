@@ -101,6 +101,7 @@ func newCheck(opts Options, subject Subject) (*check, []*cell, error) {
 			return nil, nil, fmt.Errorf("route %s: it has no server", r.Name)
 		}
 		w := &way{Route: r, id: fmt.Sprintf("gf-%s-0%d", run, len(ways)+1)}
+		w.watch.whole = r.Watch
 		ways = append(ways, w)
 		for _, sc := range r.Scenarios {
 			c, err := k.newCell(fmt.Sprintf("gf-%s-%d", run, len(cells)+1), sc, w)
@@ -108,6 +109,7 @@ func newCheck(opts Options, subject Subject) (*check, []*cell, error) {
 				return nil, nil, fmt.Errorf("scenario %s (%s): %w", sc.ID, sc.Source, err)
 			}
 			cells = append(cells, c)
+			w.watch.expect(c)
 		}
 	}
 	k.strands = strands(ways)
@@ -180,6 +182,7 @@ func (k *check) counter(cells int) func(*cell) {
 		mu.Lock()
 		defer mu.Unlock()
 		finished++
+		c.way.watch.done(c)
 		if k.stage.opts.Progress != nil {
 			k.stage.opts.Progress(Progress{Result: c.result, Done: finished, Cells: cells})
 		}

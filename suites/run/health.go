@@ -146,7 +146,10 @@ func (c *cell) recover(ctx context.Context) {
 			began = start // until then it was not our turn
 		}
 		if !ok {
-			streak = 0
+			if streak = 0; c.way != nil && c.way.watch.enough(c, time.Since(began)) {
+				c.result.Watched = time.Since(began)
+				return
+			}
 		} else if streak++; streak == 1 {
 			first = time.Now()
 		}

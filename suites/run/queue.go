@@ -44,12 +44,16 @@ func newQueue(cells []*cell) *queue {
 	return q
 }
 
-// rank orders cells: what waits longest comes first, what has traffic last.
+// rank orders cells: what waits longest comes first, what has traffic last. The others wait for what the sample tells.
 func rank(c *cell) time.Duration {
-	if c.scenario.Traffic != nil {
-		return -expectedOf(c.scenario)
+	d := expectedOf(c.scenario)
+	switch {
+	case c.scenario.Traffic != nil:
+		return -d
+	case isSampled(c.scenario):
+		return d + 1
 	}
-	return expectedOf(c.scenario)
+	return d
 }
 
 func isQuick(c *cell) bool { return c.scenario.Traffic == nil && expectedOf(c.scenario) < longCell }

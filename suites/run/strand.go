@@ -35,6 +35,7 @@ type way struct {
 	strand *strand
 	found  found
 	memory memory
+	watch  watch
 }
 
 // strands groups ways by their servers. Strands that share a host without sharing a server have the same mode, for a host

@@ -41,6 +41,8 @@ type Route struct {
 	RateLimited bool
 	// Scenarios are what to run.
 	Scenarios []*scenarios.Scenario
+	// Watch names scenarios whose recovery is watched to its end in any case; see [Result.Watched].
+	Watch []string
 }
 
 // Entry is where clients reach a route.
