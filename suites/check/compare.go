@@ -155,7 +155,7 @@ func cellChange(old, now Cell) (what []string) {
 	}
 	add(old.Observed != now.Observed, "", old.Observed.String(), now.Observed.String())
 	add(old.Verdict != now.Verdict && old.Status == now.Status, "", string(old.Verdict), string(now.Verdict))
-	add(old.Attempts != now.Attempts, "tries", fmt.Sprint(old.Attempts), fmt.Sprint(now.Attempts))
+	add(!old.Uncounted && !now.Uncounted && old.Attempts != now.Attempts, "tries", fmt.Sprint(old.Attempts), fmt.Sprint(now.Attempts))
 	add(differ(old.Total, now.Total), "time", seconds(old.Total), seconds(now.Total))
 	add(!old.Lasting && !now.Lasting && old.Watched == 0 && now.Watched == 0 && recoversDifferently(old.Recovery, now.Recovery), "recovery", recovery(old.Recovery), recovery(now.Recovery))
 	return what

@@ -118,7 +118,7 @@ func (r *resolver) plan(g *config.Group, c config.Route) *PlannedRoute {
 
 // alike tells whether two groups do the same to the same servers.
 func alike(a, b config.Group) bool {
-	if a.Protocol != b.Protocol || a.Wait != b.Wait || a.Verify != b.Verify || a.ServerName != b.ServerName || a.Pool != b.Pool {
+	if a.Protocol != b.Protocol || a.Wait != b.Wait || a.Verify != b.Verify || a.ServerName != b.ServerName || a.Pool != b.Pool || a.Checked != b.Checked {
 		return false
 	}
 	return slices.EqualFunc(a.Servers, b.Servers, func(s, t config.Server) bool { return keyOf(s) == keyOf(t) && s.Backup == t.Backup })

@@ -122,6 +122,9 @@ func (c *judged) event(e upstream.Event, first time.Duration) string {
 	}
 	if e.Kind == upstream.KernelSaw {
 		words = append(words, count(e.Attempts, "connection attempt"))
+		if c.route.Checked {
+			words = append(words, "with health checks")
+		}
 	}
 	return strings.Join(words, " ")
 }

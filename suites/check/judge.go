@@ -17,7 +17,7 @@ func Judge(p *Plan, r *run.Report) *Report {
 	}
 	j.sameAnswers()
 	j.apologies()
-	out := &Report{Started: r.Started, Subject: p.subject(r), Timing: r.Timing, Longest: p.Longest(), Run: r, Notes: append(slices.Clone(p.Notes), p.expired()...)}
+	out := &Report{Started: r.Started, Subject: p.subject(r), Timing: r.Timing, Longest: p.Longest(), Run: r, Notes: slices.Concat(p.Notes, p.expired(), j.uncounted())}
 	for _, c := range j.cells {
 		out.Cells = append(out.Cells, c.conclude())
 	}

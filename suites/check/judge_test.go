@@ -287,6 +287,18 @@ func TestStatusOfCells(t *testing.T) {
 	}
 }
 
+func TestAttemptsThatCannotBeToldAreExpectedInVain(t *testing.T) {
+	uncounted := func(r *run.Result) { r.Attempts, r.Uncounted = 0, true }
+	plan := resolve(t, nginxProject(t, "policy: {expect: [{scenario: tcp.refuse, attempts: 2}, {scenario: head.none, attempts: 2}]}"), shop())
+	r := judgeAll(t, plan, observation{"tcp.refuse", "502 made", uncounted}, observation{"head.none", "502 made", func(r *run.Result) { r.Attempts = 2 }})
+	if len(r.Findings) > 0 || r.Cells[0].Want != "after 2 attempts; the attempts cannot be told where the gateway's health checks connect, too" || r.Cells[1].Want != "after 2 attempts" {
+		t.Errorf("findings %v, cells %q and %q", told(r.Findings), r.Cells[0].Want, r.Cells[1].Want)
+	}
+	if note := "tcp.refuse: the attempts that the policy expects cannot be told where the gateway's health checks connect, too."; !slices.Contains(r.Notes, note) {
+		t.Errorf("notes %q", r.Notes)
+	}
+}
+
 func TestWantSaysWhatThePolicyAsksFor(t *testing.T) {
 	for policy, want := range map[string]string{
 		"":                            "502 made or 200 truncated, or closed as is known of nginx",

@@ -33,11 +33,14 @@ func (e *Expect) unmet(c *judged) (out []string) {
 	fail(e.Within > 0 && c.Total > e.Within, "it takes %s instead of at most %s", seconds(c.Total), e.Within)
 	fail(e.Recovery > 0 && !c.Lasting && c.Recovery == nil, "requests still fail %s afterwards, instead of at most %s", c.looked(), e.Recovery)
 	fail(e.Recovery > 0 && c.Recovery != nil && *c.Recovery > e.Recovery, "requests fail for %s afterwards instead of at most %s", recovery(c.Recovery), e.Recovery)
-	fail(e.Attempts > 0 && c.Attempts != e.Attempts, "the gateway goes to the upstream %s instead of %d", times(c.Attempts), e.Attempts)
+	fail(e.Attempts > 0 && !c.Uncounted && c.Attempts != e.Attempts, "the gateway goes to the upstream %s instead of %d", times(c.Attempts), e.Attempts)
 	fail(e.MaxAttempts > 0 && c.Attempts > e.MaxAttempts, "the gateway goes to the upstream %s instead of at most %d", times(c.Attempts), e.MaxAttempts)
 	fail(e.Truncation == Detectable && c.Observed.Kind == scenarios.Silent, "an answer that is cut looks complete")
 	return out
 }
+
+// counts tells whether attempts are expected.
+func (e *Expect) counts() bool { return e.Attempts > 0 || e.MaxAttempts > 0 }
 
 func times(n int) string { return count(n, "time") }
 
@@ -84,7 +87,7 @@ func (c *judged) wanted(f facet) bool {
 	case byRecovery:
 		return e.Recovery > 0
 	case byAttempts:
-		return e.Attempts > 0 || e.MaxAttempts > 0
+		return e.counts() && !c.Uncounted
 	}
 	return false
 }
@@ -125,9 +128,28 @@ func gatewayError(o scenarios.Outcome) bool {
 	return (o.Kind == scenarios.Made || o.Kind == scenarios.Hang) && o.Status >= 502 && o.Status <= 504
 }
 
+const notCounted = "cannot be told where the gateway's health checks connect, too"
+
+// uncounted tells of attempts that the policy expects and that cannot be told.
+func (j *judging) uncounted() []string {
+	var ids []string
+	for _, c := range j.cells {
+		if c.expect != nil && c.expect.counts() && c.Uncounted && !slices.Contains(ids, c.ID) {
+			ids = append(ids, c.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s: the attempts that the policy expects %s.", list(ids), notCounted)}
+}
+
 // want says in words what the policy asks for.
 func (c *judged) want() string {
-	if c.expect != nil {
+	switch {
+	case c.expect != nil && c.expect.counts() && c.Uncounted:
+		return c.expect.String() + "; the attempts " + notCounted
+	case c.expect != nil:
 		return c.expect.String()
 	}
 	text := c.standards()

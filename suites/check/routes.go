@@ -195,6 +195,7 @@ func (p *PlannedRoute) lead(g *config.Group, at config.Position) {
 	p.Group, p.At, p.Servers = g, at, g.Servers
 	p.Protocol = upstream.Protocol(g.Protocol)
 	p.Names = certificateNames(g)
+	p.Checked = g.Checked
 	p.traits.pool, p.traits.verify = g.Pool, g.Verify
 }
 

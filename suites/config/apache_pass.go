@@ -158,6 +158,7 @@ func (a *apacheReader) worker(s *apacheServer, t apacheTarget) Group {
 		reuse = false
 	}
 	g := Group{Protocol: apacheProtocols[t.scheme], Servers: []Server{t.server}, Pool: reuse, Wait: s.wait(t.params)}
+	g.Checked = t.params["hcmethod"] != "" && !strings.EqualFold(t.params["hcmethod"], "none") // the manual, mod_proxy_hcheck
 	if g.Protocol == "tls" {
 		verify := cmp.Or(t.params["sslproxyverify"], s.value("sslproxyverify", "none"))
 		g.Verify = strings.EqualFold(verify, "require")
@@ -213,6 +214,7 @@ func (g *Group) join(member Group) {
 	g.Servers = append(g.Servers, member.Servers...)
 	g.Pool = g.Pool && member.Pool
 	g.Verify = g.Verify && member.Verify
+	g.Checked = g.Checked || member.Checked
 	g.Wait.Connect, g.Wait.Read = max(g.Wait.Connect, member.Wait.Connect), max(g.Wait.Read, member.Wait.Read)
 }
 

@@ -207,6 +207,8 @@ func (j caddyJSON) proxy(n *jsonNode) *caddyStep {
 	if interval := jsonTime(balancing.at("try_interval")); interval > 0 {
 		p.interval = interval
 	}
+	active := n.at("health_checks", "active")
+	p.checked = active.at("uri").text() != "" || active.at("path").text() != "" || active.at("port").number() > 0
 	j.transport(p, n.at("transport"))
 	step := j.addProxy(p)
 	if step == nil {

@@ -21,6 +21,7 @@ type caddyProxy struct {
 	reads     []time.Duration // timeouts of which the shortest counts
 	keepAlive bool
 	proxy     bool // it sends a PROXY header
+	checked   bool // active health checks
 	retries   int
 	within    time.Duration
 	interval  time.Duration
@@ -82,6 +83,8 @@ func (p *caddyProxy) line(d directive) {
 		}
 	case "dynamic":
 		p.dynamic(d)
+	case "health_uri", "health_path", "health_port": // each turns them on (ActiveHealthChecks.IsEnabled)
+		p.checked = true
 	case "lb_retries":
 		p.retries, _ = strconv.Atoi(d.arg(0))
 	case "lb_try_duration":
@@ -141,7 +144,7 @@ func (p *caddyProxy) transportLine(d directive) {
 }
 
 func (p *caddyProxy) group() Group {
-	g := Group{ServerName: p.name, Wait: p.wait(), Pool: p.keepAlive && p.transport == "http", Resolvers: p.resolvers, At: p.at}
+	g := Group{ServerName: p.name, Wait: p.wait(), Pool: p.keepAlive && p.transport == "http", Checked: p.checked, Resolvers: p.resolvers, At: p.at}
 	for _, u := range p.upstreams {
 		g.Servers = append(g.Servers, p.servers(u)...)
 	}

@@ -103,6 +103,8 @@ type Group struct {
 	Wait Wait
 	// Pool says that idle connections are kept and used again.
 	Pool bool
+	// Checked says that the gateway itself connects to servers of the group, to see whether they are well: active health checks.
+	Checked bool
 	// Resolvers are the name servers that are asked for the servers' names while it runs, as written. Empty: the system is
 	// asked at the start.
 	Resolvers []string

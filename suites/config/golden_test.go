@@ -76,7 +76,7 @@ func (c *Config) dump() string {
 		fmt.Fprintf(&b, "entry %s:%d%s @%s\n", e.Host, e.Port, flags("tls", e.TLS, "h2", e.HTTP2, "proxy", e.ProxyProtocol), e.At)
 	}
 	for _, g := range c.Groups {
-		fmt.Fprintf(&b, "group %s %q%s%s %s @%s\n", g.Name, g.Protocol, flags("verify", g.Verify, "pool", g.Pool), word(" name ", g.ServerName), g.Wait.dump(), g.At)
+		fmt.Fprintf(&b, "group %s %q%s%s %s @%s\n", g.Name, g.Protocol, flags("verify", g.Verify, "pool", g.Pool, "checked", g.Checked), word(" name ", g.ServerName), g.Wait.dump(), g.At)
 		for _, s := range g.Servers {
 			fmt.Fprintf(&b, "  %s %s%s @%s\n", s.Kind(), s.Key(), flags("backup", s.Backup), s.At)
 		}

@@ -60,6 +60,7 @@ func (h *haproxyReader) group(s *haproxySection, servers []haproxyServer) Group 
 	for _, server := range servers {
 		g.Servers = append(g.Servers, server.Server)
 		g.Pool = g.Pool && server.value("pool-max-conn") != "0"
+		g.Checked = g.Checked || server.options.has("check")
 		g.Resolvers = append(g.Resolvers, h.resolvers(server.value("resolvers"))...)
 		if strings.HasPrefix(server.Host, "_") {
 			g.Protocol = "" // an SRV record, which says the port

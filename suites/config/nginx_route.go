@@ -209,7 +209,7 @@ func (rs *nginxRoutes) through(w *nginxWalk, pass directive) (*nginxWalk, direct
 
 // intern is the index of a group; those that are alike in all but their place are one.
 func (rs *nginxRoutes) intern(g Group) int {
-	key := fmt.Sprint(g.Name, g.Protocol, g.Verify, g.ServerName, g.Wait, g.Pool, g.Resolvers)
+	key := fmt.Sprint(g.Name, g.Protocol, g.Verify, g.ServerName, g.Wait, g.Pool, g.Checked, g.Resolvers)
 	for _, s := range g.Servers {
 		key += fmt.Sprint(" ", s.Key(), s.Backup)
 	}

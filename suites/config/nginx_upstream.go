@@ -95,6 +95,7 @@ func (w *nginxWalk) group(pass directive) (g Group, ok bool) {
 	w.secure(&g, family, target)
 	g.Wait = nginxWait(w.scope, family, len(g.Servers))
 	g.Pool = up != nil && w.pools(up.scope, family)
+	g.Checked = len(w.scope.own("health_check")) > 0 // https://nginx.org/en/docs/http/ngx_http_upstream_hc_module.html
 	return g, true
 }
 

@@ -39,12 +39,27 @@ func Read(product string, src Source) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.shareChecks()
 	c.Product, c.Main, c.Read = product, files.main, files.opened
 	c.Uses = mergeUses(c.Uses)
 	for i := range c.Uses {
 		c.Uses[i].Found = files.Has(c.Uses[i].Path)
 	}
 	return c, nil
+}
+
+// shareChecks marks the groups that have a server which health checks of another group connect to.
+func (c *Config) shareChecks() {
+	checked := map[string]bool{}
+	for _, g := range c.Groups {
+		for _, s := range g.Servers {
+			checked[s.Key()] = checked[s.Key()] || g.Checked
+		}
+	}
+	for i := range c.Groups {
+		g := &c.Groups[i]
+		g.Checked = g.Checked || slices.ContainsFunc(g.Servers, func(s Server) bool { return checked[s.Key()] })
+	}
 }
 
 // mergeUses makes one of the uses of the same path in the same role: the first place, all the names.

@@ -27,6 +27,9 @@ func newCellRow(c check.Cell) cellRow {
 		return r
 	}
 	r.answer, r.time, r.attempts = Short(c.Observed)+tier(c.Result), seconds(c.Total), fmt.Sprint(c.Attempts)
+	if c.Uncounted {
+		r.attempts = ""
+	}
 	if c.Traffic != nil {
 		r.answer, r.time = failedShort(c.Result), ""
 	}

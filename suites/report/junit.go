@@ -140,8 +140,12 @@ func observation(r *run.Result) string {
 	if r.Traffic != nil {
 		lines = append(lines, TrafficTotals(r.Traffic)...)
 	} else if !r.Observed.IsZero() {
-		lines = append(lines, fmt.Sprintf("observed: %s, upstream attempts: %d, first byte after %s, end after %s",
-			r.Observed, r.Attempts, milliseconds(r.FirstByte), milliseconds(r.Total)))
+		attempts := fmt.Sprint(r.Attempts)
+		if r.Uncounted {
+			attempts = "not to be told from health checks"
+		}
+		lines = append(lines, fmt.Sprintf("observed: %s, upstream attempts: %s, first byte after %s, end after %s",
+			r.Observed, attempts, milliseconds(r.FirstByte), milliseconds(r.Total)))
 	}
 	if r.Evidence != "" {
 		lines = append(lines, "evidence: "+r.Evidence)

@@ -17,6 +17,7 @@ type proof struct {
 	wanted   int // requests, connections or process ends that must have met the fault
 	contact  scenarios.Contact
 	checked  bool             // health checks met the fault, too
+	probed   bool             // health checks of a user's gateway may have met it
 	before   bool             // the fault met the request before this one
 	direct   []upstream.Event // the fault took effect on our own request to the upstream
 	requests []upstream.Event // the cell's request, each attempt
@@ -39,6 +40,7 @@ type proof struct {
 func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.Contact) proof {
 	f, target := c.fault, c.path(phaseFault)
 	p := proof{fault: f, wanted: wanted, contact: contact, checked: c.checked(), before: c.meeting() != target}
+	p.probed = c.way != nil && c.way.Checked
 	for _, e := range events {
 		if e.Target == target+directSuffix+"/" {
 			if e.Kind == upstream.Fired && e.Fault == f.Name {
@@ -174,8 +176,11 @@ func (p proof) inForce() (string, error) {
 	if len(met) == 0 {
 		return "", fmt.Errorf("%s was not in force: %s to the upstream did not meet it", p.fault.Name, what)
 	}
-	return fmt.Sprintf("journal %d: %s was in force, %s met it; the gateway went there %s",
-		met[0].Seq, p.fault.Name, what, count(p.attempts(), "time")), nil
+	text := fmt.Sprintf("journal %d: %s was in force, %s met it", met[0].Seq, p.fault.Name, what)
+	if p.uncounted() {
+		return text, nil
+	}
+	return text + "; the gateway went there " + count(p.attempts(), "time"), nil
 }
 
 func (p proof) counted() (string, error) {
@@ -272,7 +277,7 @@ func (p proof) attempts() int {
 		requests[e.Endpoint]++
 		most[e.Endpoint] = max(most[e.Endpoint], requests[e.Endpoint])
 	}
-	if p.checked {
+	if p.checked || p.probed {
 		p.accepts, p.kernel = nil, nil
 	}
 	for _, e := range p.accepts {
@@ -287,6 +292,17 @@ func (p proof) attempts() int {
 		n += seen
 	}
 	return max(n, p.begun)
+}
+
+// uncounted tells whether attempts cannot be told from health checks of a user's gateway: where no request arrived, though a
+// connection came or was tried.
+func (p proof) uncounted() bool {
+	arrived := map[string]bool{}
+	for _, e := range p.requests {
+		arrived[e.Endpoint] = true
+	}
+	unknown := func(e upstream.Event) bool { return !arrived[e.Endpoint] }
+	return p.probed && p.begun == 0 && (len(p.requests) == 0 || slices.ContainsFunc(p.accepts, unknown) || slices.ContainsFunc(p.kernel, unknown))
 }
 
 // answered tells whether an answer with this nonce is one to the request that bears the mark, and not one that it is the

@@ -36,3 +36,28 @@ func TestEvidenceTellsOfReuse(t *testing.T) {
 		}
 	}
 }
+
+func TestHealthChecksAreNoAttempts(t *testing.T) {
+	request := upstream.Event{Kind: upstream.Requested, Endpoint: "app"}
+	refused := upstream.Event{Kind: upstream.KernelSaw, Endpoint: "app", Attempts: 7}
+	elsewhere := upstream.Event{Kind: upstream.Accepted, Endpoint: "other"}
+	for name, c := range map[string]struct {
+		p         proof
+		attempts  int
+		uncounted bool
+	}{
+		"requests alone":          {proof{requests: []upstream.Event{request}, kernel: []upstream.Event{refused}}, 1, false},
+		"none arrived":            {proof{kernel: []upstream.Event{refused}}, 0, true},
+		"none at one of two":      {proof{requests: []upstream.Event{request, request}, accepts: []upstream.Event{elsewhere}}, 2, true},
+		"a backend's application": {proof{begun: 2, kernel: []upstream.Event{refused}}, 2, false},
+	} {
+		c.p.probed = true
+		if got := c.p.attempts(); got != c.attempts || c.p.uncounted() != c.uncounted {
+			t.Errorf("%s: %d attempts, uncounted %v", name, got, c.p.uncounted())
+		}
+		c.p.probed = false
+		if c.p.uncounted() {
+			t.Errorf("%s: uncounted without health checks", name)
+		}
+	}
+}

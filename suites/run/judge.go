@@ -76,6 +76,9 @@ func fits(r *Result, w scenarios.Want) bool {
 // drift says what was seen, what the standards ask and what was known.
 func drift(r *Result) string {
 	text := fmt.Sprintf("observed %s after %s", r.Observed, count(r.Attempts, "attempt"))
+	if r.Uncounted {
+		text = fmt.Sprintf("observed %s", r.Observed)
+	}
 	if r.Traffic != nil {
 		text = "observed " + r.Traffic.String()
 	}

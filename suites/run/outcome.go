@@ -18,7 +18,10 @@ const maxSample = 16 << 10
 // fill puts the observation into the result.
 func (c *cell) fill(exchanges []probe.Exchange, p proof) {
 	r := c.result
-	r.Attempts, r.Received = p.attempts(), len(p.requests)
+	r.Attempts, r.Received, r.Uncounted = p.attempts(), len(p.requests), p.uncounted()
+	if r.Uncounted {
+		r.Attempts = 0
+	}
 	worst := exchanges[0]
 	if c.scenario.Again {
 		r.Again = c.later(exchanges[1], worst)

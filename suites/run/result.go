@@ -57,12 +57,14 @@ type Result struct {
 	Observed scenarios.Outcome       `json:"observed,omitzero"`
 	Standard []scenarios.Expectation `json:"standard,omitempty"`
 	Known    *scenarios.Pin          `json:"known,omitempty"`
-	Attempts int                     `json:"attempts"`           // how often the gateway went to the upstream for the request
-	Received int                     `json:"received,omitempty"` // how often the request, or a copy of it, arrived at the upstream
-	Evidence string                  `json:"evidence,omitempty"`
-	Traffic  *Traffic                `json:"traffic,omitempty"` // with traffic: all of it; Observed is then the most frequent failure
-	Again    scenarios.Outcome       `json:"again,omitzero"`    // outcome of the same request after the fault
-	By       scenarios.By            `json:"by,omitempty"`      // who made the answer
+	Attempts int                     `json:"attempts"` // how often the gateway went to the upstream for the request
+	// Uncounted says that Attempts, then 0, cannot be told, since health checks of a user's gateway connect to the upstream, too.
+	Uncounted bool              `json:"uncounted,omitempty"`
+	Received  int               `json:"received,omitempty"` // how often the request, or a copy of it, arrived at the upstream
+	Evidence  string            `json:"evidence,omitempty"`
+	Traffic   *Traffic          `json:"traffic,omitempty"` // with traffic: all of it; Observed is then the most frequent failure
+	Again     scenarios.Outcome `json:"again,omitzero"`    // outcome of the same request after the fault
+	By        scenarios.By      `json:"by,omitempty"`      // who made the answer
 
 	Healthy   time.Duration  `json:"healthy,omitempty"`   // what the fastest healthy request of the cell took
 	Pace      time.Duration  `json:"pace,omitempty"`      // between healthy requests, where the gateway lets no more through

@@ -39,6 +39,8 @@ type Route struct {
 	Names []string
 	// RateLimited says that the configuration limits how many requests get through.
 	RateLimited bool
+	// Checked says that health checks of the gateway connect to the servers, too.
+	Checked bool
 	// Scenarios are what to run.
 	Scenarios []*scenarios.Scenario
 	// Watch names scenarios whose recovery is watched to its end in any case; see [Result.Watched].
