@@ -71,7 +71,7 @@ func (t *terminal) paint(colour, text string) string { return Paint(t.opts.Colou
 
 // Paint colours a text if on is set; colour is an SGR parameter such as 31.
 func Paint(on bool, colour, text string) string {
-	if !on || strings.TrimSpace(text) == "" {
+	if !on || colour == "" || strings.TrimSpace(text) == "" {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
