@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,8 +50,59 @@ func OpenSandbox(ctx context.Context, own Own) (*Sandbox, error) {
 	if err := s.open(ctx, own, files.tree); err != nil {
 		return nil, errors.Join(forbidden(own.Definition, err), os.RemoveAll(folder))
 	}
+	if err := s.answerNames(ctx, own); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
 	return s, nil
 }
+
+// answerNames runs a name server where the configuration says that one is asked while the product runs.
+func (s *Sandbox) answerNames(ctx context.Context, own Own) error {
+	servers := own.nameServers()
+	if len(servers) == 0 || own.Program == "" {
+		return nil
+	}
+	var listen []string
+	for _, at := range servers {
+		if err := s.inside.AddAddress(ctx, at.Addr()); err != nil {
+			return fmt.Errorf("be the name server %s: %w", at, err)
+		}
+		listen = append(listen, at.String())
+	}
+	args := []string{"answer-names", strings.Join(listen, ",")}
+	names := own.names()
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		args = append(args, name+"="+names[name].String())
+	}
+	logs := NewLogBook(Regexp{})
+	child, err := s.run(ctx, sandbox.Command{Path: own.Program, Args: args, Env: os.Environ()}, logs)
+	if err != nil {
+		return err
+	}
+	if err := awaitEach(ctx, s.look, servers, child.exited); err != nil {
+		return startError("the name server", logs, err)
+	}
+	return nil
+}
+
+// nameServers are where the product asks for its servers' names while it runs.
+func (o Own) nameServers() (all []netip.AddrPort) {
+	for _, group := range o.Config.Groups {
+		for _, text := range group.Resolvers {
+			at, err := netip.ParseAddrPort(text)
+			if addr, bare := netip.ParseAddr(strings.Trim(text, "[]")); bare == nil {
+				at, err = netip.AddrPortFrom(addr, namePort), nil
+			}
+			if err == nil && !slices.Contains(all, at) {
+				all = append(all, at)
+			}
+		}
+	}
+	return all
+}
+
+// namePort is where name servers listen unless told otherwise.
+const namePort = 53
 
 func (s *Sandbox) open(ctx context.Context, own Own, files tree) (err error) {
 	reader, writer := io.Pipe()

@@ -61,6 +61,23 @@ func TestFaultsBelowHTTPWithoutContainers(t *testing.T) {
 	assertNoFolders(t)
 }
 
+// A gateway that asks a name server for each request finds one where its configuration says, as in a network of containers.
+func TestNameServersWithoutContainers(t *testing.T) {
+	o := options(t, run.Filter{Gateways: []string{"nginx"}, Scenarios: []string{"healthy", "head.none"}})
+	app := at("app", 80)
+	for _, resolver := range []string{"127.0.0.11", "10.0.0.2", "[::1]:5353"} {
+		s := nginx(t, o, `server { listen 80; resolver `+resolver+`; set $to app; location / { proxy_pass http://$to:80; } }`, app)
+		s.Own.Config.Groups[0].Resolvers = []string{resolver}
+		s.Routes = []run.Route{route(o, "app", "/", upstream.HTTP1, app)}
+		o, s := inSandboxes(t, o, s)
+		for _, r := range check(t, o, s).Results {
+			if r.Verdict != run.Standard {
+				t.Errorf("%s, %s: %s %s (%s)", resolver, r.ID, r.Verdict, r.Observed, r.Reason)
+			}
+		}
+	}
+}
+
 func TestNothingIsLeftOfACanceledCheckWithoutContainers(t *testing.T) {
 	o := options(t, run.Filter{Gateways: []string{"nginx"}, Scenarios: []string{"tcp.drop-syn", "head.slow", "body.*"}})
 	app := at("app", 8080)

@@ -98,14 +98,14 @@ func (q *question) readEDNS(p *dnsmessage.Parser) bool {
 // decide finds the answer to a question.
 func (s *Server) decide(q question) Answer {
 	asked := canonical(q.Name.String())
-	if q.Class != dnsmessage.ClassINET || asked != s.zone && !strings.HasSuffix(asked, "."+s.zone) {
+	if q.Class != dnsmessage.ClassINET || asked != s.zone && s.zone != "" && !strings.HasSuffix(asked, "."+s.zone) {
 		return Answer{Code: dnsmessage.RCodeRefused}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	known := s.names[asked]
 	switch {
-	case asked == s.zone || asked == "ns."+s.zone:
+	case known == nil && (asked == s.zone || asked == s.full("ns")):
 		return Answer{}
 	case known == nil:
 		return Answer{Code: dnsmessage.RCodeNameError}
@@ -205,7 +205,7 @@ func (s *Server) writeRecords(b *dnsmessage.Builder, q question, a Answer) error
 	case zone && q.Type == dnsmessage.TypeSOA:
 		return s.writeSOA(b, h)
 	case zone && q.Type == dnsmessage.TypeNS:
-		ns, err := dnsmessage.NewName("ns." + s.zone + ".")
+		ns, err := dnsmessage.NewName(s.full("ns") + ".")
 		if err != nil {
 			return err
 		}
@@ -223,11 +223,11 @@ func (s *Server) writeRecords(b *dnsmessage.Builder, q question, a Answer) error
 }
 
 func (s *Server) writeSOA(b *dnsmessage.Builder, h dnsmessage.ResourceHeader) error {
-	ns, err := dnsmessage.NewName("ns." + s.zone + ".")
+	ns, err := dnsmessage.NewName(s.full("ns") + ".")
 	if err != nil {
 		return err
 	}
-	mbox, err := dnsmessage.NewName("hostmaster." + s.zone + ".")
+	mbox, err := dnsmessage.NewName(s.full("hostmaster") + ".")
 	if err != nil {
 		return err
 	}

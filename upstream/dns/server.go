@@ -30,7 +30,7 @@ const (
 
 // Options configure a Server.
 type Options struct {
-	// Zone is the domain it answers for, such as gatefault.test. It refuses questions about others.
+	// Zone is the domain it answers for, such as gatefault.test, or a dot for all. It refuses questions about others.
 	Zone string
 	// Address is IP:port, for UDP and TCP; port 0 takes one that is free for both.
 	Address string
@@ -118,14 +118,22 @@ func (s *Server) Zone() string { return s.zone }
 func (s *Server) Set(label string, answer func(n int) Answer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.names[canonical(label)+"."+s.zone] = &name{answer: answer}
+	s.names[s.full(canonical(label))] = &name{answer: answer}
 }
 
 // Remove takes a label out of the zone.
 func (s *Server) Remove(label string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.names, canonical(label)+"."+s.zone)
+	delete(s.names, s.full(canonical(label)))
+}
+
+// full is the whole name of a label in the zone.
+func (s *Server) full(label string) string {
+	if s.zone == "" {
+		return label
+	}
+	return label + "." + s.zone
 }
 
 // Close stops listening and awaits the end of every connection.

@@ -195,6 +195,30 @@ func TestZoneAndStrangers(t *testing.T) {
 	}
 }
 
+// A server for all names stands in for those that know all.
+func TestRootZone(t *testing.T) {
+	s, err := dns.Listen(dns.Options{Zone: ".", Address: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, name := range []string{"app", "App.Example.org.", "ns"} {
+		s.Set(name, func(int) dns.Answer { return dns.Answer{Addr: right} })
+	}
+	for name, want := range map[string]dnsmessage.RCode{"app.": 0, "app.example.ORG.": 0, "ns.": 0, "other.": dnsmessage.RCodeNameError, "app.other.": dnsmessage.RCodeNameError} {
+		if m := ask(t, s, name, dnsmessage.TypeA); m.RCode != want || len(m.Answers) != map[bool]int{true: 1, false: 0}[want == 0] {
+			t.Errorf("%s: %+v", name, m)
+		}
+	}
+	if m := ask(t, s, ".", dnsmessage.TypeSOA); len(m.Answers) != 1 {
+		t.Errorf("SOA: %+v", m)
+	}
+	s.Remove("app")
+	if m := ask(t, s, "app.", dnsmessage.TypeA); m.RCode != dnsmessage.RCodeNameError {
+		t.Errorf("removed: %+v", m)
+	}
+}
+
 // question packs a message with one question.
 func question(t *testing.T, name string, typ dnsmessage.Type, change func(*dnsmessage.Message)) []byte {
 	t.Helper()

@@ -51,6 +51,8 @@ type grammar struct {
 	ResolveBy resolveByCmd `cmd:"" hidden:"" help:"Start a gateway in its container, with a name server of ours."`
 	NetSetup  netSetupCmd  `cmd:"" hidden:"" help:"Give a container further addresses and routes."`
 
+	AnswerNames answerNamesCmd `cmd:"" hidden:"" help:"Be the name server of a gateway in a sandbox."`
+
 	WithSyslog withSyslogCmd `cmd:"" hidden:"" help:"Start a gateway in its container, beside a log server."`
 }
 
