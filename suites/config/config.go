@@ -23,7 +23,8 @@ type Source struct {
 	Main string
 	// Prefix is the folder that relative paths begin at which are not relative to the main file's: nginx's --prefix. Default: Home.
 	Prefix string
-	// Version is the product's, where it is known: some defaults depend on it.
+	// Version is the product's, where it is known before it starts: some defaults depend on it. Official images tell it in a
+	// variable; of others, of Debian's packages and of programs on this machine it stays empty, which counts as an old one.
 	Version string
 	// Mounts are further files and folders.
 	Mounts []Mount

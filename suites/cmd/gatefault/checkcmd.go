@@ -167,7 +167,7 @@ func (c *checkCmd) resolve(s *subject, layout gateway.Layout) error {
 
 // sourceOf is what the user brings, as it lies in the gateway's eyes.
 func sourceOf(p *check.Project, d *gateway.Definition, layout gateway.Layout) config.Source {
-	src := config.Source{Path: p.Config, Home: layout.Home, Main: layout.Main, Env: maps.Clone(d.Own.Env)}
+	src := config.Source{Path: p.Config, Home: layout.Home, Main: layout.Main, Version: layout.Version, Env: maps.Clone(d.Own.Env)}
 	if src.Env == nil {
 		src.Env = map[string]string{}
 	}

@@ -105,7 +105,7 @@ func isMistake(err error) bool {
 	return errors.As(err, &refused) || errors.As(err, &astray) || errors.As(err, &missed)
 }
 
-// layout reads the configuration anew where the image has it elsewhere than Debian's packages.
+// layout reads the configuration anew where the image has it elsewhere than Debian's packages, or tells the product's version.
 func (c *checkCmd) layout(ctx context.Context, s *subject, here *place, p *progress) error {
 	if !here.containers || s.project.Target != "" {
 		return nil
@@ -118,7 +118,7 @@ func (c *checkCmd) layout(ctx context.Context, s *subject, here *place, p *progr
 	if err = errors.Join(err, engine.Close()); err != nil {
 		return err
 	}
-	if layout.Home == s.source.Home && layout.Main == s.source.Main {
+	if layout == (gateway.Layout{Home: s.source.Home, Main: s.source.Main, Version: s.source.Version}) {
 		return nil
 	}
 	if err := c.resolve(s, layout); err != nil {
