@@ -156,27 +156,29 @@ func cellChange(old, now Cell) (what []string) {
 	add(old.Observed != now.Observed, "", old.Observed.String(), now.Observed.String())
 	add(old.Verdict != now.Verdict && old.Status == now.Status, "", string(old.Verdict), string(now.Verdict))
 	add(!old.Uncounted && !now.Uncounted && old.Attempts != now.Attempts, "tries", fmt.Sprint(old.Attempts), fmt.Sprint(now.Attempts))
-	add(differ(old.Total, now.Total), "time", seconds(old.Total), seconds(now.Total))
+	add(differ(old.Total, now.Total, leastTime), "time", seconds(old.Total), seconds(now.Total))
 	add(!old.Lasting && !now.Lasting && old.Watched == 0 && now.Watched == 0 && recoversDifferently(old.Recovery, now.Recovery), "recovery", recovery(old.Recovery), recovery(now.Recovery))
 	return what
 }
 
-// Smaller differences of times are the machine's.
+// Smaller differences of times are a busy machine's: those below the least, and of less than twice the time unless they are
+// large.
 const (
-	leastDifference = time.Second
-	leastShare      = 0.25
+	leastTime     = time.Second
+	leastRecovery = 2 * time.Second
+	large         = 10 * time.Second
 )
 
-func differ(a, b time.Duration) bool {
+func differ(a, b, least time.Duration) bool {
 	d := (a - b).Abs()
-	return d >= leastDifference && float64(d) >= leastShare*float64(max(a, b))
+	return d >= least && (d >= large || max(a, b) >= 2*min(a, b))
 }
 
 func recoversDifferently(a, b *time.Duration) bool {
 	if a == nil || b == nil {
 		return (a == nil) != (b == nil)
 	}
-	return differ(*a, *b)
+	return differ(*a, *b, leastRecovery)
 }
 
 func recovery(d *time.Duration) string {

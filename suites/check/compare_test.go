@@ -22,7 +22,7 @@ func changedCell(change func(*check.Cell)) check.Cell {
 }
 
 func TestCompareCells(t *testing.T) {
-	late := 10 * time.Second
+	late, soon := 10*time.Second, 2*time.Second
 	for name, c := range map[string]struct {
 		change func(*check.Cell)
 		want   string
@@ -34,6 +34,7 @@ func TestCompareCells(t *testing.T) {
 		"the verdict":    {func(c *check.Cell) { c.Verdict = run.Deviates }, "standard -> deviates"},
 		"the time":       {func(c *check.Cell) { c.Total = 60 * time.Second }, "time 0.0 s -> 60.0 s"},
 		"later":          {func(c *check.Cell) { c.Recovery = &late }, "recovery 0.0 s -> 10.0 s"},
+		"a busy machine": {func(c *check.Cell) { c.Recovery = &soon }, ""},
 		"never":          {func(c *check.Cell) { c.Recovery = nil }, "recovery 0.0 s -> never"},
 		"skipped":        {func(c *check.Cell) { c.Status, c.Verdict, c.Recovery = check.Skipped, run.Unsupported, nil }, "ok -> skipped"},
 		"nothing lasts":  {func(c *check.Cell) { c.Lasting, c.Recovery = true, nil }, ""},
@@ -47,6 +48,22 @@ func TestCompareCells(t *testing.T) {
 		}
 		if what != c.want || got.None() != (c.want == "") || got.Same+len(got.Cells) != 1 {
 			t.Errorf("%s: got %q, want %q", name, what, c.want)
+		}
+	}
+}
+
+func TestTimesThatDiffer(t *testing.T) {
+	for _, c := range []struct {
+		old, now time.Duration
+		want     bool
+	}{
+		{0, 900 * time.Millisecond, false}, {0, time.Second, true}, {3 * time.Second, 5 * time.Second, false}, {2 * time.Second, 5 * time.Second, true},
+		{60 * time.Second, 65 * time.Second, false}, {60 * time.Second, 90 * time.Second, true}, {90 * time.Second, 60 * time.Second, true},
+	} {
+		old := changedCell(func(cell *check.Cell) { cell.Total = c.old })
+		now := changedCell(func(cell *check.Cell) { cell.Total = c.now })
+		if got := !check.Compare(&check.Report{Cells: []check.Cell{old}}, &check.Report{Cells: []check.Cell{now}}).None(); got != c.want {
+			t.Errorf("%s and %s differ: %v", c.old, c.now, got)
 		}
 	}
 }

@@ -37,12 +37,13 @@ func covers(old, f Finding) bool {
 	return !slices.ContainsFunc(f.Scenarios(), func(id string) bool { return !slices.Contains(before, id) })
 }
 
-// Fails tells whether a cell fails the check: by a finding that counts, or by what the policy wants of it.
+// Fails tells whether a cell fails the check: by a finding that counts, by what the policy wants of it, or by an outcome that is
+// wrong in another way than before. Times alone fail nothing: findings tell of those that cross the policy's limits.
 func (g Gate) Fails(r *Report, c Cell) bool {
 	if c.Status == Skipped {
 		return false
 	}
-	told := false
+	told, other := false, false
 	for _, f := range r.Findings {
 		if f.Route != c.Route || !slices.Contains(c.Findings, f.ID) || !slices.Contains(f.Scenarios(), c.ID) {
 			continue
@@ -51,8 +52,27 @@ func (g Gate) Fails(r *Report, c Cell) bool {
 			return true
 		}
 		told = true
+		other = other || f.Ignored == nil && rank(f.Severity) <= rank(cmp.Or(g.FailOn, Warning)) && ofWrongOutcome(f.ID)
 	}
-	return c.Status == Failed && !told && !g.failedBefore(c)
+	return c.Status == Failed && (!told || other) && !g.failedBefore(c)
+}
+
+// Otherwise lists the cells that fail though all of their findings are as before: the client gets another wrong answer.
+func (g Gate) Otherwise(r *Report) (out []Cell) {
+	for _, c := range r.Cells {
+		counts := slices.ContainsFunc(r.Findings, func(f Finding) bool {
+			return f.Route == c.Route && slices.Contains(f.Scenarios(), c.ID) && slices.Contains(c.Findings, f.ID) && g.Counts(f)
+		})
+		if g.Before != nil && len(c.Findings) > 0 && !counts && g.Fails(r, c) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// ofWrongOutcome tells whether a finding is about which answer the client gets, and not about when.
+func ofWrongOutcome(id string) bool {
+	return id != SlowAnswer && id != NeverAnswers && ofOutcome(id) || slices.Contains([]string{UnexpectedAnswer, NotStandard, NotAsExpected}, id)
 }
 
 // failedBefore tells whether the earlier report has the cell as failed, too.

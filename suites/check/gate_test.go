@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/check"
@@ -76,5 +77,28 @@ func TestGateFailsCells(t *testing.T) {
 	r.Cells[3].Observed.Kind = scenarios.Closed
 	if (check.Gate{Before: &check.Report{Findings: r.Findings, Cells: []check.Cell{cell("head.none", check.Failed, scenarios.Raw)}}}).Passes(r) {
 		t.Error("a failed cell with another outcome than before passes")
+	}
+}
+
+// A finding that is known does not hide that the client gets another wrong answer; one of times says nothing of the answer.
+func TestGateFailsOnOtherOutcomes(t *testing.T) {
+	report := func(status int, total time.Duration, id string) *check.Report {
+		return &check.Report{Findings: []check.Finding{{ID: id, Severity: check.Warning, Route: "app:8080", Scenario: "tcp.refuse"}},
+			Cells: []check.Cell{{Status: check.Failed, Findings: []string{id}, Result: &run.Result{ID: "tcp.refuse", Route: "app:8080", Total: total,
+				Observed: scenarios.Outcome{Kind: scenarios.Made, Status: status}}}}}
+	}
+	for name, c := range map[string]struct {
+		old, now *check.Report
+		fails    int
+	}{
+		"the same":          {report(404, 0, "unexpected-answer"), report(404, 0, "unexpected-answer"), 0},
+		"times alone":       {report(404, 0, "unexpected-answer"), report(404, time.Minute, "unexpected-answer"), 0},
+		"another answer":    {report(404, 0, "unexpected-answer"), report(200, 0, "unexpected-answer"), 1},
+		"slow, and another": {report(502, 0, "slow-answer"), report(504, 0, "slow-answer"), 0},
+	} {
+		gate := check.Gate{Before: c.old}
+		if got := gate.Otherwise(c.now); len(got) != c.fails || gate.Passes(c.now) != (c.fails == 0) {
+			t.Errorf("%s: passes %v, otherwise %v", name, gate.Passes(c.now), got)
+		}
 	}
 }

@@ -47,13 +47,16 @@ func FindingsLine(r *check.Report, gate check.Gate) string {
 	if gate.Before != nil {
 		text = strings.Replace(text, "findings", "new findings", 1) + fmt.Sprintf("; %d as before", known)
 	}
+	for _, c := range gate.Otherwise(r) {
+		text += fmt.Sprintf("; %s fails otherwise than before (%s)", c.ID, c.Observed)
+	}
 	if ignored > 0 {
 		text += fmt.Sprintf("; %d ignored", ignored)
 	}
 	if n := len(r.Product); n > 0 {
 		text += fmt.Sprintf("; %d of the product", n)
 	}
-	if len(words) > 0 && failing == 0 {
+	if len(words) > 0 && failing == 0 && len(gate.Otherwise(r)) == 0 {
 		text += "; none of them fails the check"
 	}
 	return text
