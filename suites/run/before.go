@@ -74,7 +74,7 @@ func (c *cell) fillPool(ctx context.Context) error {
 			break
 		}
 		ex := c.healthy(ctx, c.numberedPhase(phaseProof, n))
-		if strings.HasSuffix(ex.Header.Get(upstream.NonceField), "-1") { // the number of the request on its connection
+		if c.isOurs(ex) != nil || strings.HasSuffix(ex.Header.Get(upstream.NonceField), "-1") { // the number of the request on its connection
 			streak = 0
 			continue
 		}

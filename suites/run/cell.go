@@ -47,7 +47,7 @@ type cell struct {
 	seen       map[int]bool // places, in endpoints, of the servers that answered the latest good requests
 	err        error        // why there is no observation
 	planned    Result       // the result before it ran
-	again      bool         // it runs a second time
+	runs       int          // how often it ran before
 	missed     bool         // the fault did not fire at the first
 	pooled     bool         // the gateway was seen to use kept connections again, request by request
 	after      bool         // another cell ran on the lane before

@@ -71,7 +71,11 @@ func (e entry) merge(s scenarios.Request) scenarios.Request {
 	headers := map[string]string{}
 	for _, fields := range []map[string]string{e.route.Headers, s.Headers} {
 		for name, value := range fields {
-			headers[http.CanonicalHeaderKey(name)] = value
+			name = http.CanonicalHeaderKey(name)
+			if before := headers[name]; name == "Connection" && before != "" && before != value {
+				value = before + ", " + value // a list, and what the route needs of it may lead there
+			}
+			headers[name] = value
 		}
 	}
 	s.Headers = headers

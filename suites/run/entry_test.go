@@ -22,6 +22,8 @@ func TestMarkedRequests(t *testing.T) {
 			"PUT /api?v=2&gatefault-cell=/gf-0a0a0a0a-7/fault h [[Accept b] [X-Key a]]c"},
 		{entry{route: route}, scenarios.Request{Method: "POST", Path: "/?max-age=60", Headers: map[string]string{"X-key": "d"}},
 			"POST /api?v=2&max-age=60&gatefault-cell=/gf-0a0a0a0a-7/fault  [[Accept b] [X-Key d]]"},
+		{entry{route: &scenarios.Request{Headers: map[string]string{"Connection": "Upgrade"}}}, scenarios.Request{Headers: map[string]string{"connection": "close"}},
+			" /?gatefault-cell=/gf-0a0a0a0a-7/fault  [[Connection Upgrade, close]]"},
 	} {
 		r := c.entry.request(mark, c.from)
 		if got := fmt.Sprintf("%s %s %s %v%s", r.Method, r.Target, r.Host, r.Header, r.Body); got != c.want {

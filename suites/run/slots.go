@@ -161,7 +161,7 @@ func (s *slot) run(ctx context.Context, in *instance, c *cell) {
 	if in.worn.Load() {
 		s.queue.tell()
 	}
-	if c.doubtful() && !c.again && ctx.Err() == nil {
+	if c.doubtful() && c.runs+1 < maxRuns && ctx.Err() == nil {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.again = append(s.again, c.anew())

@@ -74,10 +74,14 @@ func (c *cell) unhealthy() bool {
 	return errors.As(c.err, &u)
 }
 
-// doubtful tells whether what became of the cell may be the doing of one that ran on its lane before.
+// maxRuns bounds how often a cell runs.
+const maxRuns = 3
+
+// doubtful tells whether what became of the cell may be the doing of one that ran on its lane before. On a fresh one, too, a
+// gateway may be unwell for a reason of its own, such as a health check that came at the wrong moment.
 func (c *cell) doubtful() bool {
 	if !c.after {
-		return false
+		return c.unhealthy()
 	}
 	return c.unhealthy() || c.result.Verdict == NotInjected || c.recoveredLate() && !c.way.memory.blocks.Load()
 }
@@ -109,7 +113,7 @@ func (c *cell) learn() {
 	if c.recoveredLate() {
 		c.way.memory.blocks.Store(true)
 	}
-	if c.again && c.missed && c.result.Verdict != NotInjected {
+	if c.runs > 0 && c.missed && c.result.Verdict != NotInjected {
 		c.way.memory.hidden.Store(true)
 	}
 }
@@ -118,6 +122,6 @@ func (c *cell) learn() {
 func (c *cell) anew() *cell {
 	missed := c.result.Verdict == NotInjected && !c.unhealthy()
 	*c.result = c.planned
-	*c = cell{missed: missed, id: c.id, scenario: c.scenario, fault: c.fault, result: c.result, way: c.way, everywhere: c.everywhere, planned: c.planned, again: true}
+	*c = cell{missed: missed, id: c.id, scenario: c.scenario, fault: c.fault, result: c.result, way: c.way, everywhere: c.everywhere, planned: c.planned, runs: c.runs + 1}
 	return c
 }
