@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+	"go.uber.org/goleak"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/config"
@@ -234,6 +235,7 @@ func TestACheckIsNotGreenWhenTheUpstreamIgnoresItsPlan(t *testing.T) {
 }
 
 func TestNothingIsLeftOfACanceledCheck(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	o := inContainers(t, options(t, run.Filter{Gateways: []string{"nginx"}, Scenarios: []string{"tcp.drop-syn", "head.slow", "body.*"}}))
 	app := at("app", 8080)
 	s := nginx(t, o, `server { listen 80; location / { proxy_pass http://app:8080; } }`, app)
