@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"os"
 	"path"
 	"regexp"
 	"slices"
@@ -156,11 +157,31 @@ func (f *ownFiles) accounts() error {
 			users = append(users, account.Name)
 		}
 	}
-	if f.image != nil && len(groups) > 0 {
+	switch {
+	case f.image == nil || len(groups) == 0:
+	case f.Place == PlaceLocal && os.Geteuid() != 0:
+		f.impersonate(users, groups)
+	default:
 		f.extend(passwdFile, users, "%[1]s:x:%[2]d:%[2]d::/nonexistent:/usr/sbin/nologin\n")
 		f.extend(groupFile, groups, "%[1]s:x:%[2]d:\n")
 	}
 	return nil
+}
+
+// impersonate makes the accounts that the configuration names our own, because only root could become another one.
+func (f *ownFiles) impersonate(users, groups []string) {
+	var passwd, group []byte
+	for _, name := range users {
+		passwd = fmt.Appendf(passwd, "%s:x:%d:%d::/nonexistent:/usr/sbin/nologin\n", name, os.Geteuid(), os.Getegid())
+	}
+	for _, name := range groups {
+		group = fmt.Appendf(group, "%s:x:%d:\n", name, os.Getegid())
+	}
+	f.text(passwdFile, 0o644, append(passwd, f.image.read(passwdFile)...)) // the first line of a name counts
+	f.text(groupFile, 0o644, append(group, f.image.read(groupFile)...))
+	for _, account := range f.Config.Accounts {
+		f.stands = append(f.stands, fmt.Sprintf("%s (%s): the account that runs gatefault, because only root could become another", account.Name, account.At))
+	}
 }
 
 // extend adds lines to a table of accounts.

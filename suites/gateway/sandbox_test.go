@@ -181,7 +181,7 @@ func TestGoodOwnConfigurationPassesTheCheckInASandbox(t *testing.T) {
 // What only root can do is told before anything is started.
 func TestRootOnly(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "haproxy.cfg")
-	if err := os.WriteFile(file, []byte("global\n  chroot /var/lib/haproxy\n  user haproxy\nuserlist u\n  user admin password x\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("global\n  chroot /var/lib/haproxy\n  user haproxy\n  uid 99\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	own := Own{Definition: definitions(t)["haproxy"], Config: &config.Config{Read: []string{file}}, Place: PlaceLocal}
@@ -192,7 +192,7 @@ func TestRootOnly(t *testing.T) {
 		}
 		return
 	}
-	if err == nil || !strings.HasPrefix(err.Error(), file+`:3: "user haproxy" takes root here`) {
+	if err == nil || !strings.HasPrefix(err.Error(), file+`:4: "uid 99" takes root here`) {
 		t.Error(err)
 	}
 }
