@@ -18,7 +18,7 @@ type caddyProxy struct {
 	insecure  bool
 	name      string
 	dial      time.Duration
-	reads     []time.Duration // timeouts of which the shortest counts
+	reads     []time.Duration // timeouts of the head and of the rest of an answer
 	keepAlive bool
 	proxy     bool // it sends a PROXY header
 	checked   bool // active health checks
@@ -171,13 +171,12 @@ func (p *caddyProxy) protocol() string {
 	return "http"
 }
 
-// wait: a request is tried again lb_retries times, or for as long as lb_try_duration says, every 250 ms by default.
+// wait: a request is tried again lb_retries times, or for as long as lb_try_duration says, every 250 ms by default. The longest
+// timeout tells how long an answer may take that stops at any place.
 func (p *caddyProxy) wait() Wait {
 	w := Wait{Connect: p.dial, Tries: 1 + max(0, p.retries), Within: p.within}
 	for _, d := range p.reads {
-		if d > 0 && (w.Read == 0 || d < w.Read) {
-			w.Read = d
-		}
+		w.Read = max(w.Read, d)
 	}
 	if p.within > 0 && p.retries == 0 {
 		w.Tries = 1 + int(p.within/max(p.interval, time.Millisecond))
