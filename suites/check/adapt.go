@@ -72,7 +72,7 @@ func (p *Plan) adapted(data *rules, s *scenarios.Scenario, r *PlannedRoute) (*sc
 		if b := p.Project.Budget; b > 0 && r.lasts(data.Waits[i].For)+Slack > b {
 			return nil, fmt.Sprintf("it takes %s, and the budget is %s, of which starting and all that does not wait needs %s", r.lasts(data.Waits[i].For), b, Slack)
 		}
-	case s.Patience == scenarios.DefaultPatience: // the file has nothing to say of it
+	default: // a gateway that tries again answers late, too
 		out.Patience = max(s.Patience, min(r.Patience, p.Project.Policy.Patience+margin))
 	}
 	if why := data.params(&out, r); why != "" {

@@ -246,6 +246,7 @@ func TestScenariosFitTheRoute(t *testing.T) {
 	}{
 		"plain": {func(*config.Group, *config.Route) {}, base, map[string]string{"conn.race": "keeps no idle", "ws.cut": "passes no WebSocket", "tls.hang": "does not speak TLS", "h2.goaway": "HTTP/2", "fcgi.garbage": "FastCGI", "unix.missing": "no unix socket"}},
 		"pool":  {func(g *config.Group, _ *config.Route) { g.Pool = true }, []string{"conn.race", "conn.race-post", "body.excess-reuse"}, nil},
+		"asks":  {func(_ *config.Group, r *config.Route) { r.Headers = map[string]string{"upgrade": "websocket"} }, base, map[string]string{"head.unasked-upgrade": "asks for an upgrade"}},
 		"ws":    {func(_ *config.Group, r *config.Route) { r.WebSocket = true }, []string{"ws.cut", "ws.refused"}, nil},
 		"tls": {func(g *config.Group, _ *config.Route) { g.Protocol = "tls" }, []string{"tls.hang", "tls.expired-default", "head.garbage"},
 			map[string]string{"tls.expired": "not told to verify", "process.crash": "does not speak TLS"}},

@@ -46,6 +46,7 @@ type rule struct {
 	WebSocket *bool    `yaml:"websocket"`
 	Verify    *bool    `yaml:"verify"`
 	Far       *bool    `yaml:"far"`
+	Upgrade   *bool    `yaml:"upgrade"`
 	Why       string   `yaml:"why"`
 }
 
@@ -148,7 +149,7 @@ func decodeRules(data []byte) (*rules, error) {
 }
 
 func (r rule) conditional() bool {
-	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil || r.Far != nil
+	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil || r.Far != nil || r.Upgrade != nil
 }
 
 // about tells whether the rule speaks of a scenario.
@@ -171,6 +172,7 @@ type traits struct {
 	network  bool // no server is a unix socket
 	sockets  bool // all are
 	far      bool // all are on other machines
+	upgrade  bool // its request asks for another protocol
 
 	pool, websocket, verify bool
 	only                    []string // patterns of the scenarios that run, if not all do
@@ -179,7 +181,8 @@ type traits struct {
 func (r rule) met(t traits) bool {
 	is := func(want *bool, has bool) bool { return want == nil || *want == has }
 	return (r.Protocols == nil || slices.Contains(r.Protocols, t.protocol)) && is(r.Network, t.network) && is(r.Sockets, t.sockets) &&
-		is(r.Pool, t.pool) && is(r.WebSocket, t.websocket) && is(r.Verify, t.verify) && is(r.Far, t.far)
+		is(r.Pool, t.pool) && is(r.WebSocket, t.websocket) && is(r.Verify, t.verify) && is(r.Far, t.far) &&
+		is(r.Upgrade, t.upgrade)
 }
 
 // leftOut gives the reason why a scenario does not run on a route; empty: it does.
