@@ -153,9 +153,10 @@ func TestFindings(t *testing.T) {
 		"an apology": {impatient, nil, "", []observation{{"tcp.refuse", "200 made", nil}}, []string{"failure-as-success tcp.refuse"}, "The upstream fails, and the gateway answers 200 of its own."},
 		"an apology for what might pass": {impatient, nil, "", []observation{{"tcp.refuse", "200 made", nil}, {"head.bad-name", "200 made", nil}, {"head.folded", "200 made", says("HTTP/1.1 200 OK\r\n\r\nok\n")}},
 			[]string{"failure-as-success tcp.refuse,head.bad-name", "unexpected-answer head.folded"}, ""},
-		"a redirect":                   {impatient, nil, "", []observation{{"app.500", "302 made", nil}}, []string{"failure-as-success app.500"}, ""},
-		"an answer that lost its mark": {impatient, nil, "", []observation{{"head.space-before-colon", "200 made", says("HTTP/1.1 200 OK\r\nGatefault-Endpoint: app:8080.1-0\r\n\r\nok\n")}}, nil, ""},
-		"an answer without its mark":   {impatient, nil, "", []observation{{"head.space-before-colon", "200 made", nil}}, []string{"unexpected-answer head.space-before-colon"}, ""},
+		"an error page of the upstream": {impatient, nil, "", []observation{{"tcp.refuse", "502 made", says("HTTP/1.1 502 Bad Gateway\r\nGatefault-Endpoint: app:8080.1-0\r\n\r\nsorry\n")}}, nil, ""},
+		"a redirect":                    {impatient, nil, "", []observation{{"app.500", "302 made", nil}}, []string{"failure-as-success app.500"}, ""},
+		"an answer that lost its mark":  {impatient, nil, "", []observation{{"head.space-before-colon", "200 made", says("HTTP/1.1 200 OK\r\nGatefault-Endpoint: app:8080.1-0\r\n\r\nok\n")}}, nil, ""},
+		"an answer without its mark":    {impatient, nil, "", []observation{{"head.space-before-colon", "200 made", nil}}, []string{"unexpected-answer head.space-before-colon"}, ""},
 
 		"blocked for a while":             {impatient, nil, "", []observation{{"tcp.refuse", "502 made", recovers(9900 * time.Millisecond)}}, []string{"blocks-traffic tcp.refuse"}, "After one failed request healthy ones fail for 9.9 s."},
 		"blocked at a slow pace":          {impatient, nil, "", []observation{{"tcp.refuse", "502 made", func(r *run.Result) { recovers(10 * time.Second)(r); r.Pace = time.Second }}}, []string{"blocks-traffic tcp.refuse"}, "After one failed request healthy ones fail for 10.0 s (one was made every 1s, since the gateway lets no more through)."},

@@ -19,6 +19,9 @@ func leaksDetails(c *judged) (string, float64) {
 		return "", 0
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.answer.header)) {
+		if slices.Contains([]string{upstream.EndpointField, upstream.NonceField}, name) {
+			continue // of an error page that the upstream has
+		}
 		if found := c.leak(strings.Join(c.answer.header[name], ", ")); found != "" {
 			return fmt.Sprintf("The gateway's %d tells of %s in its field %s.", c.Observed.Status, found, name), 2
 		}

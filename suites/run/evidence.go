@@ -21,6 +21,7 @@ type proof struct {
 	before   bool             // the fault met the request before this one
 	direct   []upstream.Event // the fault took effect on our own request to the upstream
 	requests []upstream.Event // the cell's request, each attempt
+	own      []upstream.Event // requests that the gateway made by itself: for an error page, or as a health check
 	accepts  []upstream.Event // connections that met a fault at accept
 	begun    int              // how often a backend's application began to work on it
 	fired    []upstream.Event // the fault took effect on one of them
@@ -50,8 +51,11 @@ func (c *cell) newProof(events []upstream.Event, wanted int, contact scenarios.C
 		}
 		switch e.Kind {
 		case upstream.Requested:
-			if strings.Contains(e.Target, target) {
+			switch {
+			case strings.Contains(e.Target, target):
 				p.requests = append(p.requests, e)
+			case c.way != nil && !strings.Contains(e.Target, cellParameter):
+				p.own = append(p.own, e)
 			}
 		case upstream.Accepted:
 			p.arrived = append(p.arrived, e)
@@ -310,9 +314,20 @@ func (p proof) uncounted() bool {
 func (p proof) answered(nonce, mark string) bool {
 	for _, e := range p.requests {
 		_, rest, ok := strings.Cut(e.Target, mark)
-		if ok && (rest == "" || strings.ContainsAny(rest[:1], "/?&")) && strings.HasSuffix(nonce, fmt.Sprintf("-%d-%d", e.Conn, e.Request)) {
+		if ok && (rest == "" || strings.ContainsAny(rest[:1], "/?&")) && isOf(nonce, e) {
 			return true
 		}
 	}
 	return false
+}
+
+// replaced tells whether an answer with this nonce is one to a request that the gateway made in the place of the client's, as
+// for an error page that the upstream has. No client made it, so it is no answer that went astray.
+func (p proof) replaced(nonce string) bool {
+	return slices.ContainsFunc(p.own, func(e upstream.Event) bool { return isOf(nonce, e) })
+}
+
+// isOf tells whether a nonce is that of the answer to a request.
+func isOf(nonce string, e upstream.Event) bool {
+	return strings.HasSuffix(nonce, fmt.Sprintf("-%d-%d", e.Conn, e.Request))
 }

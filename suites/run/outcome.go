@@ -38,7 +38,7 @@ func (c *cell) fill(exchanges []probe.Exchange, p proof) {
 }
 
 // outcome joins what the client saw of its request for path with what the upstream knows. An answer of the upstream to
-// another request than this one is stray.
+// another request than this one is stray; one to a request of the gateway's own is what it makes of the failure.
 func (c *cell) outcome(ex probe.Exchange, path string, p proof) scenarios.Outcome {
 	seen := ex.Outcome()
 	o := scenarios.Outcome{Kind: scenarios.Kind(seen.Kind), Status: seen.Status}
@@ -59,7 +59,7 @@ func (c *cell) outcome(ex probe.Exchange, path string, p proof) scenarios.Outcom
 		if c.fault.Incomplete && slices.Contains(c.targets(), from) || lost(ex) {
 			o.Kind = scenarios.Silent
 		}
-	case ours && nonce != "":
+	case ours && nonce != "" && !p.replaced(nonce):
 		o.Kind = scenarios.Stray
 	}
 	return o

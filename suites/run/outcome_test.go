@@ -41,6 +41,21 @@ func TestWholeLookingAnswersAreToldApart(t *testing.T) {
 	}
 }
 
+func TestAnErrorPageOfTheUpstreamIsMadeByTheGateway(t *testing.T) {
+	c := &cell{lane: &lane{endpoint: "app"}, way: &way{}, id: "gf", scenario: &scenarios.Scenario{}, fault: &fault.Fault{}}
+	p := c.newProof([]upstream.Event{
+		{Kind: upstream.Requested, Target: "/?gatefault-cell=/gf/fault", Conn: 1, Request: 1},
+		{Kind: upstream.Requested, Target: "/sorry", Conn: 2, Request: 1},
+		{Kind: upstream.Requested, Target: "/?gatefault-cell=/gf-other/fault", Conn: 3, Request: 1},
+	}, 1, "")
+	for nonce, want := range map[string]string{"b-1-1": "200 passed", "b-2-1": "200 made", "b-3-1": "200 stray", "b-2-1" + upstream.StrayMark: "200 stray", "b-4-1": "200 stray"} {
+		ex := probe.Exchange{Complete: true, Status: 200, Header: http.Header{upstream.EndpointField: {"app"}, upstream.NonceField: {nonce}}}
+		if got := c.outcome(ex, c.path(phaseFault), p).String(); got != want {
+			t.Errorf("%s: %s, want %s", nonce, got, want)
+		}
+	}
+}
+
 func TestACutIsSilentOfWhicheverServerHadTheFault(t *testing.T) {
 	c := &cell{lane: &lane{endpoint: "app1", further: []server{{endpoint: "app2"}}}, id: "gf", scenario: &scenarios.Scenario{}, fault: &fault.Fault{Incomplete: true}}
 	p := c.newProof([]upstream.Event{{Kind: upstream.Requested, Target: "/gf/fault/", Conn: 1, Request: 1}}, 1, "")
