@@ -107,7 +107,6 @@ func (p *apachePass) holds(s sample) truth {
 type apacheStop struct {
 	pass  *apachePass // nil: answered by the gateway
 	doubt truth
-	needs string
 }
 
 // follow tells where a request ends. Of what is not known, what the goal needs is taken to hold.
