@@ -35,6 +35,9 @@ func OpenSandbox(ctx context.Context, own Own) (*Sandbox, error) {
 		return nil, err
 	}
 	binary, err := localBinary(Spec{Definition: own.Definition, Binary: own.Binary})
+	if errors.Is(err, ErrNoBinary) && own.Binary == "" {
+		return nil, fmt.Errorf("%w: install it, name its program with --binary, or let a Docker engine answer", err)
+	}
 	if err != nil {
 		return nil, err
 	}

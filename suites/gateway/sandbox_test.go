@@ -196,3 +196,18 @@ func TestRootOnly(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSandboxWithoutTheProductsProgram(t *testing.T) {
+	own := localOwn(t, "caddy", ownCases()["caddy"], "")
+	missing := *own.Definition
+	missing.Binaries = []string{"no-such-gateway"}
+	own.Definition = &missing
+	_, err := OpenSandbox(testContext(t), own)
+	if !errors.Is(err, ErrNoBinary) || !strings.HasSuffix(err.Error(), "is not installed: install it, name its program with --binary, or let a Docker engine answer") {
+		t.Error(err)
+	}
+	own.Binary = "/no/such/caddy"
+	if _, err := OpenSandbox(testContext(t), own); !errors.Is(err, ErrNoBinary) || !strings.Contains(err.Error(), "/no/such/caddy is no program") {
+		t.Error(err)
+	}
+}

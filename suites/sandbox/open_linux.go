@@ -70,7 +70,10 @@ func Open(ctx context.Context, spec Spec) (*Sandbox, error) {
 
 // forbidden marks an error that means that the system does not let us.
 func forbidden(err error) error {
-	if errors.Is(err, os.ErrPermission) || errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EUSERS) || errors.Is(err, unix.EINVAL) {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS): // namespaces(7)
+		return fmt.Errorf("%w: there may be no more of them (/proc/sys/user): %w", ErrForbidden, err)
+	case errors.Is(err, os.ErrPermission), errors.Is(err, unix.EINVAL):
 		return fmt.Errorf("%w: %w", ErrForbidden, err)
 	}
 	return fmt.Errorf("make a sandbox: %w", err)

@@ -15,6 +15,7 @@ import (
 	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/suites/report"
 	"github.com/gatefault/gatefault/suites/run"
+	"github.com/gatefault/gatefault/suites/sandbox"
 )
 
 // perform runs the check and writes all reports.
@@ -71,8 +72,11 @@ func (c *checkCmd) judge(ctx context.Context, s *subject, here *place, p *progre
 		}},
 		run.Subject{Gateway: s.definition, Target: at, Routes: s.plan.Ways(), Own: gateway.Own{Definition: s.definition, Config: s.plan.Config,
 			Source: s.source, Env: s.project.Env, Place: place, Image: s.project.Image, Binary: s.project.Binary, Program: here.program}})
-	if isMistake(err) {
+	switch {
+	case isMistake(err):
 		return nil, usage(err)
+	case errors.Is(err, gateway.ErrNoBinary), errors.Is(err, gateway.ErrNoImage), errors.Is(err, sandbox.ErrForbidden):
+		return nil, &failure{exitIdle, err}
 	}
 	if s.project.Target != "" {
 		err = target{Control: c.Control, Token: c.Token}.explain(err)
