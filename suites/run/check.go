@@ -70,8 +70,11 @@ func (k *check) run(ctx context.Context, cells []*cell) error {
 	if err != nil {
 		return err
 	}
-	if first.gateway != nil {
-		k.stands = first.gateway.Stands()
+	if g := first.gateway; g != nil {
+		k.stands = g.Stands()
+		for _, c := range cells {
+			c.result.Gateway.Version, c.result.Gateway.Image = g.Version(), g.Image()
+		}
 	}
 	k.firstStart = time.Since(began)
 	sound, err := k.prove(ctx, first, cells)

@@ -33,7 +33,8 @@ type slot struct {
 func (k *check) perform(ctx context.Context, first *instance, cells []*cell) error {
 	s := &slots{check: k, queue: newQueue(cells), starts: make(chan struct{}, parallelStarts)}
 	n := s.useful()
-	s.add(ctx, first)
+	s.n = 1
+	s.open(ctx, first)
 	s.grow(ctx, n)
 	s.wg.Wait()
 	for _, c := range s.queue.rest() {
@@ -49,18 +50,16 @@ func (s *slots) useful() int {
 // grow sees to it that n slots are at work.
 func (s *slots) grow(ctx context.Context, n int) {
 	s.mu.Lock()
-	missing := n - s.n
+	missing := max(0, n-s.n)
+	s.n += missing
 	s.mu.Unlock()
 	for range missing {
-		s.add(ctx, nil)
+		s.open(ctx, nil)
 	}
 }
 
-// add opens a slot, with an instance that runs already or none. It closes when nothing waits.
-func (s *slots) add(ctx context.Context, in *instance) {
-	s.mu.Lock()
-	s.n++
-	s.mu.Unlock()
+// open opens a slot, with an instance that runs already or none. It closes when nothing waits.
+func (s *slots) open(ctx context.Context, in *instance) {
 	s.wg.Go(func() {
 		(&slot{slots: s}).occupy(ctx, in)
 		s.mu.Lock()
@@ -196,9 +195,6 @@ func (in *instance) run(ctx context.Context, c *cell) {
 	}
 	for _, w := range c.way.strand.ways {
 		in.lanes[w].used = true
-	}
-	if in.gateway != nil {
-		c.result.Gateway.Version, c.result.Gateway.Image = in.gateway.Version(), in.gateway.Image()
 	}
 	c.run(ctx)
 	c.learn()

@@ -121,7 +121,9 @@ func (c *cell) learn() {
 // anew is the cell as it was before it ran.
 func (c *cell) anew() *cell {
 	missed := c.result.Verdict == NotInjected && !c.unhealthy()
+	who := c.result.Gateway
 	*c.result = c.planned
+	c.result.Gateway = who
 	*c = cell{missed: missed, id: c.id, scenario: c.scenario, fault: c.fault, result: c.result, way: c.way, everywhere: c.everywhere, planned: c.planned, runs: c.runs + 1}
 	return c
 }
