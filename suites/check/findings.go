@@ -56,8 +56,22 @@ func (j *judging) finding(route *PlannedRoute, id string, product bool) *Finding
 	if len(shows) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(shows, func(a, b show) int { return cmp.Compare(b.weight, a.weight) })
+	slices.SortStableFunc(shows, func(a, b show) int {
+		return cmp.Or(cmp.Compare(b.weight, a.weight), cmp.Compare(telling(a.cell.ID), telling(b.cell.ID)))
+	})
 	return j.tell(route, shows)
+}
+
+// telling is a scenario's place among those that people know; the others come after them.
+func telling(id string) int {
+	data, err := loadRules()
+	if err != nil {
+		return 0
+	}
+	if i := slices.Index(data.Telling, id); i >= 0 {
+		return i
+	}
+	return len(data.Telling)
 }
 
 // tell makes a finding of sightings, the best first.

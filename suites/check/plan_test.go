@@ -304,7 +304,7 @@ func TestEveryScenarioRunsOrHasAReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	named := map[string]bool{}
-	for _, id := range data.Slow {
+	for _, id := range slices.Concat(data.Slow, data.Telling) {
 		named[id] = true
 	}
 	for _, w := range data.Waits {

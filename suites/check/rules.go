@@ -21,13 +21,14 @@ var rulesFile []byte
 
 // rules is the content of scenarios.yaml, which explains itself.
 type rules struct {
-	Rules []rule   `yaml:"rules"`
-	Waits []wait   `yaml:"waits"`
-	Needs []need   `yaml:"needs"`
-	Adapt []adapt  `yaml:"adapt"`
-	Slow  []string `yaml:"slow"`
-	Also  []also   `yaml:"also"`
-	Known []known  `yaml:"known"`
+	Rules   []rule   `yaml:"rules"`
+	Waits   []wait   `yaml:"waits"`
+	Needs   []need   `yaml:"needs"`
+	Adapt   []adapt  `yaml:"adapt"`
+	Slow    []string `yaml:"slow"`
+	Telling []string `yaml:"telling"`
+	Also    []also   `yaml:"also"`
+	Known   []known  `yaml:"known"`
 }
 
 // rule is what scenarios ask of a route.
