@@ -34,6 +34,10 @@ type instance struct {
 	worn    atomic.Bool // it is not as good as new any more
 	pacer   pacer
 
+	gateMu   sync.Mutex       // guards what follows
+	gateHost *upstreamHost    // what changes the way out
+	gateOf   *gateway.Running // of this gateway; nil: not started
+
 	mu    sync.Mutex                    // guards stops
 	stops []func(context.Context) error // the last goes first
 }

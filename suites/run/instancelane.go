@@ -65,7 +65,7 @@ func hostOnly(host string) string {
 
 // gate gives what can change the gateway's own way out: the upstream beside it, or one that is started for that. A socket, or
 // a server beside the gateway, is no way out.
-func (in *instance) gate(ctx context.Context, w *way) (*upstreamHost, error) {
+func (in *instance) gate(ctx context.Context, w *way) (_ *upstreamHost, err error) {
 	if w.strand.mode == beside || slices.ContainsFunc(w.Servers, func(s config.Server) bool { return s.Socket != "" }) {
 		return nil, fmt.Errorf("%w: a gateway's way out is one to other machines", upstream.ErrUnsupported)
 	}
@@ -74,6 +74,19 @@ func (in *instance) gate(ctx context.Context, w *way) (*upstreamHost, error) {
 			return host, nil
 		}
 	}
+	in.gateMu.Lock() // routes of one gateway share its way out
+	defer in.gateMu.Unlock()
+	if in.gateOf == in.gateway {
+		return in.gateHost, nil
+	}
+	if in.gateHost, err = in.startGate(ctx); err == nil {
+		in.gateOf = in.gateway
+	}
+	return in.gateHost, err
+}
+
+// startGate starts what changes the way out of the instance's gateway.
+func (in *instance) startGate(ctx context.Context) (*upstreamHost, error) {
 	if in.sandbox != nil {
 		return in.startInside(ctx, gateway.UpstreamSpec{Beside: in.gateway})
 	}
