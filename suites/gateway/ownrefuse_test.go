@@ -87,6 +87,8 @@ func refusedCases() map[string]refusedCase {
 		"HAProxy's upstream not declared": {"haproxy", proxyTo("backend:80")["haproxy"].files, nil, []string{"haproxy.cfg:", "no upstream named backend was declared"}},
 		"module": {"nginx", map[string]string{"nginx.conf": "\nload_module modules/ngx_http_none_module.so;\nevents {}\nhttp { server { listen 80; } }\n"}, nil,
 			[]string{"nginx.conf:2", "the image has no module", "name the image that you run"}},
+		"Apache's module": {"apache", map[string]string{"apache2.conf": "Listen 80\nLoadModule none_module modules/mod_none.so\n"}, nil,
+			[]string{"apache2.conf", "the image has no module modules/mod_none.so; name the image that you run with --image"}},
 		"loopback alone":    {"nginx", nginx("http { server { listen 127.0.0.1:80; } }\n"), nil, []string{"nginx.conf:2: the gateway listens on 127.0.0.1 alone", "let it listen on port 80 of every address"}},
 		"another's address": {"nginx", nginx("http {\n server { listen 10.9.9.9:81; } }\n"), nil, []string{"nginx.conf:3: the gateway listens on 10.9.9.9 alone, an address that the gateway does not have here"}},
 		"no port":           {"nginx", nginx("http {}\n"), nil, []string{"listens on no port"}},
