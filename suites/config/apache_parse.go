@@ -186,7 +186,7 @@ func (p *apacheParser) include(d directive, depth int) ([]directive, error) {
 	for _, file := range found {
 		inside, err := p.file(file, depth+1)
 		if errors.Is(err, fs.ErrNotExist) {
-			p.gone(d, file)
+			all = append(all, p.gone(d, file)...)
 			continue
 		}
 		if err != nil {
@@ -197,14 +197,18 @@ func (p *apacheParser) include(d directive, depth int) ([]directive, error) {
 	return all, nil
 }
 
-// gone notes a file that is not there. A link of Debian's mods-enabled leads to a file of the image: its name tells the module.
-func (p *apacheParser) gone(d directive, file string) {
+// gone notes a file that is not there, and reads what stands in for it. A link of Debian's mods-enabled leads to a file of the image: its name tells the module.
+func (p *apacheParser) gone(d directive, file string) []directive {
 	if name, link := strings.CutSuffix(path.Base(file), ".load"); link {
 		p.loaded[name+"_module"], p.loaded["mod_"+name+".c"] = true, true
 	}
 	if d.name == "include" {
-		p.missing = append(p.missing, Missing{Path: file, At: d.at})
+		p.missing = append(p.missing, missing(file, d.at))
+		if file == certbotApache {
+			return []directive{{name: "sslengine", args: []string{"on"}, at: d.at}}
+		}
 	}
+	return nil
 }
 
 // below lists the files in a folder and in the folders in it.

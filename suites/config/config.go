@@ -238,6 +238,9 @@ const (
 type Missing struct {
 	Path string // in the gateway's eyes
 	At   Position
+	// Stands says that a file that holds Text can stand in for it.
+	Stands bool
+	Text   string
 }
 
 // Account is a user or a group of the system.

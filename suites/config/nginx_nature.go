@@ -38,7 +38,9 @@ func (w *nginxWalk) needs() string {
 	return ""
 }
 
-// client stands for the addresses that our clients have, which are those of our own networks of containers.
+// client stands for the addresses that our clients have, which are those of our own networks of containers. In a sandbox on this
+// machine they come from elsewhere (package sandbox), and rules that name one of the two networks tell them apart: then a way is
+// passed over with a note, or taken and refused, which the proof of the route tells. A route of the project goes either way.
 var client = netip.MustParseAddr("10.83.0.1")
 
 // nginxDenies says that our clients are refused by their address. Allow and deny are one list, and the first that fits counts.

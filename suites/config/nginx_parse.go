@@ -78,7 +78,7 @@ func (p *nginxParser) include(d directive) ([]directive, error) {
 	for _, at := range found {
 		text, err := p.files.Read(at)
 		if errors.Is(err, fs.ErrNotExist) {
-			p.missing = append(p.missing, Missing{Path: at, At: d.at})
+			p.missing = append(p.missing, missing(at, d.at))
 			continue
 		}
 		if err != nil {

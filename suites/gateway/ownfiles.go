@@ -54,6 +54,7 @@ func (o Own) files(image present) (*ownFiles, error) {
 			return nil, err
 		}
 	}
+	f.includes()
 	f.samples()
 	f.folders()
 	f.logs()
@@ -194,6 +195,21 @@ func (f *ownFiles) managed() error {
 		}
 	}
 	return nil
+}
+
+// includes puts files in the place of those that are included, missing and can be stood in for.
+func (f *ownFiles) includes() {
+	for _, m := range f.Config.Missing {
+		if !m.Stands || f.has(m.Path) {
+			continue
+		}
+		f.text(m.Path, 0o644, []byte(m.Text))
+		what := "an empty file"
+		if m.Text != "" {
+			what = "a file with " + strings.TrimSpace(m.Text)
+		}
+		f.stand(config.Use{Path: m.Path, At: m.At}, "%s", what)
+	}
 }
 
 // samples empties files of the image that would be read with the user's folder though the user has none such.
