@@ -162,6 +162,9 @@ func (k *check) newCell(id string, sc *scenarios.Scenario, w *way) (*cell, error
 	return c, nil
 }
 
+// longJournal has an upstream that many instances share keep what happens at all of them while one cell waits for minutes.
+var longJournal = []string{"upstream", "--journal", "262144"}
+
 // clash tells of servers beside the gateway at a port that the gateway itself takes.
 func (k *check) clash() error {
 	for _, h := range k.houses {
@@ -229,7 +232,10 @@ func (k *check) prepare(ctx context.Context) (err error) {
 	var starts errgroup.Group
 	for _, h := range k.houses {
 		if h.mode == byName {
-			starts.Go(func() (err error) { h.shared, err = k.stage.startUpstream(ctx, 0); return err })
+			starts.Go(func() (err error) {
+				h.shared, err = k.stage.startContainer(ctx, gateway.UpstreamSpec{Network: k.stage.network, Args: longJournal})
+				return err
+			})
 		}
 	}
 	return starts.Wait()

@@ -94,7 +94,7 @@ func (c *cell) wears() bool {
 		return false
 	case c.unhealthy() || c.result.Recovery == nil && !c.result.Lasting:
 		return true
-	case c.way.memory.hidden.Load() && len(c.further) > 0 && (c.result.Observed.Kind != scenarios.Passed || c.result.Attempts > 1):
+	case c.way.memory.hidden.Load() && (c.result.Observed.Kind != scenarios.Passed || c.result.Attempts > 1):
 		return true
 	}
 	for place := range c.way.found.servers {
