@@ -243,7 +243,7 @@ func neverRecovers(c *judged) (string, float64) {
 const soon = 2 * time.Second
 
 func blocksTraffic(c *judged) (string, float64) {
-	if c.Recovery == nil || *c.Recovery <= c.plan.Project.Policy.Recovery || c.Total > soon {
+	if c.Recovery == nil || *c.Recovery <= c.plan.Project.Policy.Recovery+c.busy || c.Total > soon {
 		return "", 0
 	}
 	return fmt.Sprintf("After one failed request healthy ones fail for %s%s.", seconds(*c.Recovery), c.pace()), c.Recovery.Seconds()

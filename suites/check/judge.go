@@ -2,6 +2,7 @@ package check
 
 import (
 	"slices"
+	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/run"
@@ -10,7 +11,12 @@ import (
 // Judge holds what a run observed against what its plan's policy asks for, and finds what harms the gateway's users and
 // operators.
 func Judge(p *Plan, r *run.Report) *Report {
-	j := &judging{plan: p}
+	j := &judging{plan: p, busy: map[string]time.Duration{}}
+	for _, res := range r.Results {
+		if res.Recovery != nil && res.Observed.Kind == scenarios.Passed && res.Observed.Status < 400 {
+			j.busy[res.Route] = max(j.busy[res.Route], *res.Recovery)
+		}
+	}
 	for _, res := range r.Results {
 		if route := p.route(res.Route); route != nil {
 			j.cells = append(j.cells, j.judge(res, route))
@@ -42,6 +48,9 @@ func (p *Plan) subject(r *run.Report) Subject {
 type judging struct {
 	plan  *Plan
 	cells []*judged
+	// busy is how long, at most, healthy requests of a route failed after one that had not failed: what a machine does that is
+	// too busy.
+	busy map[string]time.Duration
 }
 
 // judged is one cell under the policy.
@@ -53,6 +62,7 @@ type judged struct {
 	expect *Expect // of the policy, if any is about the cell
 	unmet  []string
 	seen   []sighting
+	busy   time.Duration // see judging
 }
 
 // sighting is a finding in one cell.
@@ -72,7 +82,7 @@ func (c *judged) hasVerdict() bool {
 
 // judge looks at one cell.
 func (j *judging) judge(res *run.Result, route *PlannedRoute) *judged {
-	c := &judged{Result: res, plan: j.plan, route: route}
+	c := &judged{Result: res, plan: j.plan, route: route, busy: j.busy[res.Route]}
 	c.expect = c.plan.Project.expectation(c)
 	if !c.hasVerdict() {
 		return c

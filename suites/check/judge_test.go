@@ -161,6 +161,7 @@ func TestFindings(t *testing.T) {
 
 		"blocked for a while":             {impatient, nil, "", []observation{{"tcp.refuse", "502 made", recovers(9900 * time.Millisecond)}}, []string{"blocks-traffic tcp.refuse"}, "After one failed request healthy ones fail for 9.9 s."},
 		"blocked at a slow pace":          {impatient, nil, "", []observation{{"tcp.refuse", "502 made", func(r *run.Result) { recovers(10 * time.Second)(r); r.Pace = time.Second }}}, []string{"blocks-traffic tcp.refuse"}, "After one failed request healthy ones fail for 10.0 s (one was made every 1s, since the gateway lets no more through)."},
+		"a busy machine":                  {impatient, nil, "", []observation{{"tcp.refuse", "502 made", recovers(7 * time.Second)}, {"body.drip", "200 passed", recovers(3 * time.Second)}}, nil, ""},
 		"blocked for a moment":            {impatient, nil, "", []observation{{"tcp.refuse", "502 made", recovers(4900 * time.Millisecond)}}, nil, ""},
 		"down for health checks":          {impatient, nil, "", []observation{{"head.slow", "504 made", func(r *run.Result) { recovers(8 * time.Second)(r); r.Total = 10 * time.Second }}}, nil, ""},
 		"as long as the policy lets it":   {impatient, nil, "policy: {recovery: 10s}", []observation{{"tcp.refuse", "502 made", recovers(9900 * time.Millisecond)}}, nil, ""},
@@ -250,7 +251,7 @@ func TestStatusOfCells(t *testing.T) {
 	plan := resolve(t, nginxProject(t, policy), shop())
 	r := judgeAll(t, plan,
 		observation{"head.none", "502 made", nil}, observation{"tcp.refuse", "502 made", blocked}, observation{"head.reset", "404 made", nil},
-		observation{"load.backlog", "503 made", nil}, observation{"tcp.drop-syn", "404 made", blocked}, observation{"tcp.loss", "200 passed", func(r *run.Result) {}})
+		observation{"load.backlog", "503 made", nil}, observation{"tcp.drop-syn", "404 made", blocked}, observation{"body.drip", "200 passed", nil})
 	skipped := observe(t, plan, observation{"tcp.latency", "200 passed", nil})
 	skipped.Verdict, skipped.Reason = run.Unsupported, "the kernel cannot"
 	r.Cells = append(r.Cells, Judge(plan, &run.Report{Results: []*run.Result{skipped, {Route: "gone"}}}).Cells...)
@@ -264,7 +265,7 @@ func TestStatusOfCells(t *testing.T) {
 		"head.reset ignored [unexpected-answer]: Ignored until 2027-01-01: known",
 		"load.backlog ok [no-retry-after]: It is neither what the standards ask for nor what is known of this version, but tells the client as much.",
 		"tcp.drop-syn failed [blocks-traffic unexpected-answer]: The client gets 404, made by the gateway; the standards ask for 504 made, and known of this version is 504 made.",
-		"tcp.loss ok []: for a reason",
+		"body.drip ok []: for a reason",
 		"tcp.latency skipped []: the kernel cannot",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

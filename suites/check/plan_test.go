@@ -249,7 +249,7 @@ func TestScenariosFitTheRoute(t *testing.T) {
 		"asks":  {func(_ *config.Group, r *config.Route) { r.Headers = map[string]string{"upgrade": "websocket"} }, base, map[string]string{"head.unasked-upgrade": "asks for an upgrade"}},
 		"ws":    {func(_ *config.Group, r *config.Route) { r.WebSocket = true }, []string{"ws.cut", "ws.refused"}, nil},
 		"tls": {func(g *config.Group, _ *config.Route) { g.Protocol = "tls" }, []string{"tls.hang", "tls.expired-default", "head.garbage"},
-			map[string]string{"tls.expired": "not told to verify", "process.crash": "does not speak TLS"}},
+			map[string]string{"tls.expired": "not told to verify", "tcp.accept-hang": "a handshake that fails", "process.crash": "does not speak TLS"}},
 		"verified": {func(g *config.Group, _ *config.Route) { g.Protocol, g.Verify = "tls", true }, []string{"tls.hang", "tls.expired"}, map[string]string{"tls.expired-default": "told to verify"}},
 		"h2": {func(g *config.Group, _ *config.Route) { g.Protocol = "h2" }, []string{"h2.goaway", "grpc.unavailable", "head.slow", "app.502", "tcp.refuse", "process.crash"},
 			map[string]string{"head.garbage": "written in HTTP/1.1", "app.panic": "written in HTTP/1.1", "body.stall": "written in HTTP/1.1"}},
@@ -387,7 +387,7 @@ func TestFaultsStayBelowShortTimeouts(t *testing.T) {
 	if got := find(t, r, "body.drip").Params["interval"]; got != "100ms" {
 		t.Errorf("body.drip waits %s", got)
 	}
-	if why := reason(r, "tcp.loss"); !strings.Contains(why, "lost packet") {
+	if why := reason(r, "tcp.loss"); !strings.Contains(why, "what was lost") {
 		t.Errorf("tcp.loss: %s", why)
 	}
 	cfg.Groups[0].Wait = config.Wait{Connect: time.Minute, Read: time.Minute, Tries: 1}

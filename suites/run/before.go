@@ -79,7 +79,6 @@ func (c *cell) fillPool(ctx context.Context) error {
 			continue
 		}
 		reused, streak = true, streak+1
-		c.pooled = streak == wanted
 	}
 	if reused || ctx.Err() != nil {
 		return ctx.Err()

@@ -49,7 +49,6 @@ type cell struct {
 	planned    Result       // the result before it ran
 	runs       int          // how often it ran before
 	missed     bool         // the fault did not fire at the first
-	pooled     bool         // the gateway was seen to use kept connections again, request by request
 	after      bool         // another cell ran on the lane before
 }
 
@@ -72,7 +71,7 @@ func (c *cell) run(ctx context.Context) {
 	defer func() { c.result.Took = time.Since(began) }()
 	if c.err = c.observe(ctx, began); c.err != nil {
 		c.result.Verdict, c.result.Reason = verdictOf(c.err), c.err.Error()
-		if c.result.Verdict == NotInjected && c.way != nil && c.scenario.Prime && !c.pooled && !c.after {
+		if c.result.Verdict == NotInjected && c.way != nil && c.scenario.Prime && !c.after {
 			c.result.Verdict = Unsupported
 			c.result.Reason += "; the gateway does not use every connection again that it has kept"
 		}
