@@ -397,11 +397,11 @@ func TestOwnDataIsReadStrictly(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"rules: [{pool: true}]":                                                                   "scenarios.yaml:1: a rule has either never, or conditions and why",
-		"waits: [{scenario: a, for: write}]":                                                      `scenarios.yaml:1: for is "write"`,
-		"adapt: [{scenario: a, param: b, of: read}]":                                              "scenarios.yaml:1: of must be connect, read or patience, and times more than 0",
-		"also: [{scenarios: [a], made: true, outcome: closed}]":                                   "scenarios.yaml:1: write made or outcome",
-		"known: [{scenario: a, gateway: caddy, versions: '*', outcome: closed, why: b, cite: c}]": "scenarios.yaml:1: write gateway, versions",
+		"rules: [{pool: true}]":                                                                      "scenarios.yaml:1: a rule has either never, or conditions and why",
+		"waits: [{scenario: a, for: write}]":                                                         `scenarios.yaml:1: for is "write"`,
+		"adapt: [{scenario: a, param: b, of: read}]":                                                 "scenarios.yaml:1: of must be connect, read or patience, and times more than 0",
+		"also: [{scenarios: [a], made: true, outcome: closed}]":                                      "scenarios.yaml:1: write made or outcome",
+		"known: [{scenarios: [a], gateway: caddy, versions: '*', outcome: closed, why: b, cite: c}]": "scenarios.yaml:1: write gateway, versions",
 	} {
 		if _, err := decodeRules([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)

@@ -322,7 +322,9 @@ func TestEveryScenarioRunsOrHasAReason(t *testing.T) {
 		}
 	}
 	for _, k := range data.Known {
-		named[k.Scenario] = true
+		for _, id := range k.Scenarios {
+			named[id] = true
+		}
 	}
 	for id := range named {
 		if _, err := catalogue(t).Find(id); err != nil {

@@ -93,7 +93,7 @@ type also struct {
 
 // known is what a product does on some routes whatever its configuration says.
 type known struct {
-	Scenario  string            `yaml:"scenario"`
+	Scenarios []string          `yaml:"scenarios"`
 	Gateway   string            `yaml:"gateway"`
 	Versions  string            `yaml:"versions"`
 	Protocols []string          `yaml:"protocols"`
@@ -106,7 +106,7 @@ type known struct {
 // of gives the pin, where it is about a scenario on a route.
 func (k known) of(s *scenarios.Scenario, t traits) (pin scenarios.Pin, ok bool) {
 	route := rule{Protocols: k.Protocols, Sockets: k.Sockets}
-	return scenarios.Pin{Gateway: k.Gateway, Versions: k.Versions, Outcome: k.Outcome, Why: k.Why, Cite: k.Cite}, k.Scenario == s.ID && route.met(t)
+	return scenarios.Pin{Gateway: k.Gateway, Versions: k.Versions, Outcome: k.Outcome, Why: k.Why, Cite: k.Cite}, fits(k.Scenarios, s.ID) && route.met(t)
 }
 
 var dataWords = strict.Words{Empty: "the file is empty", Many: "the file holds more than one document"}
