@@ -14,7 +14,8 @@ import (
 	"github.com/gatefault/gatefault/upstream/fault"
 )
 
-// Options say what to run and where.
+// Options say what to run and where. [Check] takes what to run from its subject, and of these only Program, Lanes, Log,
+// Progress and Transport.
 type Options struct {
 	Scenarios []*scenarios.Scenario
 	Gateways  []*gateway.Definition
@@ -32,7 +33,8 @@ type Options struct {
 	OwnNamespace bool
 	// OwnResolvConf says that it also has an /etc/resolv.conf of its own, which names 127.0.0.1.
 	OwnResolvConf bool
-	// Lanes bounds the cells that run at once on one gateway with one profile; default 40.
+	// Lanes bounds the cells that run at once on one gateway with one profile; default 40. For [Check] it bounds the instances
+	// of the gateway; default 16.
 	Lanes int
 	// Apart keeps cells from each other's effects: each has a lane that no other has used, because a gateway may leave a
 	// server out for a while that failed, and gateways run one after the other, so that times can be compared. Lanes then
