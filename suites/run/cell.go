@@ -47,9 +47,10 @@ type cell struct {
 	seen       map[int]bool // places, in endpoints, of the servers that answered the latest good requests
 	err        error        // why there is no observation
 	planned    Result       // the result before it ran
-	runs       int          // how often it ran before
-	missed     bool         // the fault did not fire at the first
-	after      bool         // another cell ran on the lane before
+	began      time.Time
+	runs       int  // how often it ran before
+	missed     bool // the fault did not fire at the first
+	after      bool // another cell ran on the lane before
 }
 
 // path gives the mark of the cell's requests in one phase: it stands in their target.
@@ -67,9 +68,9 @@ const (
 
 // run runs the cell to its verdict. It leaves the lane healthy, whatever happens.
 func (c *cell) run(ctx context.Context) {
-	began := time.Now()
-	defer func() { c.result.Took = time.Since(began) }()
-	if c.err = c.observe(ctx, began); c.err != nil {
+	c.began = time.Now()
+	defer func() { c.result.Took, c.result.Runs = time.Since(c.began), c.runs+1 }()
+	if c.err = c.observe(ctx, c.began); c.err != nil {
 		c.result.Verdict, c.result.Reason = verdictOf(c.err), c.err.Error()
 		if c.result.Verdict == NotInjected && c.way != nil && c.scenario.Prime && !c.after {
 			c.result.Verdict = Unsupported

@@ -57,6 +57,7 @@ func Check(ctx context.Context, opts Options, subject Subject) (*Report, error) 
 		report.Stands = k.stands
 	}
 	err = errors.Join(err, ctx.Err(), k.stage.close(ctx))
+	k.stage.timing.Busy = k.stage.machine.taken()
 	report.Timing = k.stage.timing
 	report.time(time.Since(began))
 	return report, err
@@ -95,7 +96,7 @@ func newCheck(opts Options, subject Subject) (*check, []*cell, error) {
 	if subject.Target != nil {
 		subject.Own.Place = gateway.PlaceTarget
 	}
-	k := &check{stage: &stage{opts: opts}, subject: subject, startOwn: gateway.StartOwn}
+	k := &check{stage: &stage{opts: opts, machine: watchMachine()}, subject: subject, startOwn: gateway.StartOwn}
 	run := randomHex(4)
 	var ways []*way
 	var cells []*cell

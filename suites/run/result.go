@@ -74,6 +74,7 @@ type Result struct {
 	Lasting   bool           `json:"lasting,omitempty"`  // the configuration is the fault: there is no recovery to watch
 	Watched   time.Duration  `json:"watched,omitempty"`  // that long recovery was looked for in vain and no longer, since it takes long after nearly every failure of the route
 	Took      time.Duration  `json:"took"`               // the whole cell
+	Runs      int            `json:"runs,omitempty"`     // how often it ran: again where what ran before it, or a busy machine, may have spoilt it
 	Exclusive bool           `json:"exclusive,omitempty"`
 
 	Client  []Chunk          `json:"client,omitempty"`  // what the client received
@@ -118,6 +119,7 @@ type Timing struct {
 	Traffic      time.Duration `json:"traffic"`      // the cells with traffic, side by side after the others
 	Exclusive    time.Duration `json:"exclusive"`    // sum of the cells that run alone
 	Images       time.Duration `json:"images"`       // getting images, before anything could start
+	Busy         time.Duration `json:"busy"`         // in which no processor of the machine was idle: a faster one would have saved most of it
 }
 
 // WithinBar tells whether the run, images at hand, took no longer than its bar.
