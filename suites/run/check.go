@@ -50,6 +50,7 @@ func Check(ctx context.Context, opts Options, subject Subject) (*Report, error) 
 	if err != nil {
 		return nil, err
 	}
+	k.stage.machine = watchMachine()
 	report := &Report{Started: began}
 	if err = k.prepare(ctx); err == nil {
 		err = k.run(ctx, cells)
@@ -96,7 +97,7 @@ func newCheck(opts Options, subject Subject) (*check, []*cell, error) {
 	if subject.Target != nil {
 		subject.Own.Place = gateway.PlaceTarget
 	}
-	k := &check{stage: &stage{opts: opts, machine: watchMachine()}, subject: subject, startOwn: gateway.StartOwn}
+	k := &check{stage: &stage{opts: opts}, subject: subject, startOwn: gateway.StartOwn}
 	run := randomHex(4)
 	var ways []*way
 	var cells []*cell

@@ -19,6 +19,7 @@ const (
 	starvation    = 250 * time.Millisecond // after which a cell begins though there is no room
 	busyWindow    = 300 * time.Millisecond // without idle time in which what has a timeout may miss it
 	busyIdle      = 0.03                   // is no idle time
+	maxLooks      = 1 << 16                // that are kept: those of the latest half an hour at least
 )
 
 // machine watches how much of the processors' time is idle. What a gateway does that does not get a processor when it wants
@@ -30,6 +31,7 @@ type machine struct {
 
 	mu      sync.Mutex // guards what follows
 	looks   []look
+	full    time.Duration // without an idle processor
 	running int
 	waiting []*ticket // the longest first
 	latest  time.Time // when the latest cell began
@@ -84,8 +86,19 @@ func (m *machine) sample() {
 	if l, ok := m.read(); ok {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		m.looks = append(m.looks, l)
+		m.look(l)
 	}
+}
+
+// look takes in what was seen. The caller holds the lock.
+func (m *machine) look(l look) {
+	if n := len(m.looks); n > 0 && idle(m.looks[n-1], l) < leastIdle {
+		m.full += l.at.Sub(m.looks[n-1].at)
+	}
+	if len(m.looks) >= maxLooks {
+		m.looks = slices.Delete(m.looks, 0, maxLooks/2)
+	}
+	m.looks = append(m.looks, l)
 }
 
 // enter waits until there is room for a cell, and gives what tells that it is over.
@@ -176,15 +189,10 @@ func (m *machine) busy(from, to time.Time) bool {
 }
 
 // taken is how long no processor was idle, all in all.
-func (m *machine) taken() (d time.Duration) {
+func (m *machine) taken() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for i := 1; i < len(m.looks); i++ {
-		if a, b := m.looks[i-1], m.looks[i]; idle(a, b) < leastIdle {
-			d += b.at.Sub(a.at)
-		}
-	}
-	return d
+	return m.full
 }
 
 // readProcessors reads the first line of /proc/stat; see proc_stat(5). Where there is none, nothing is known and no machine is busy.
