@@ -119,7 +119,7 @@ type Timing struct {
 	Traffic      time.Duration `json:"traffic"`      // the cells with traffic, side by side after the others
 	Exclusive    time.Duration `json:"exclusive"`    // sum of the cells that run alone
 	Images       time.Duration `json:"images"`       // getting images, before anything could start
-	Busy         time.Duration `json:"busy"`         // in which no processor of the machine was idle: a faster one would have saved most of it
+	Busy         time.Duration `json:"busy,omitempty"`         // in which no processor of the machine was idle: a faster one would have saved most of it
 }
 
 // WithinBar tells whether the run, images at hand, took no longer than its bar.
