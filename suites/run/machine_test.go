@@ -90,6 +90,14 @@ func TestNoCellWaitsForEver(t *testing.T) {
 	m := watchWith((&processors{}).read)
 	defer m.close()
 	defer m.enter(t.Context(), time.Second)()
+	for crowded := false; !crowded; time.Sleep(time.Millisecond) { // until it has looked twice
+		m.mu.Lock()
+		crowded = m.crowded()
+		m.mu.Unlock()
+	}
+	m.mu.Lock()
+	m.latest = time.Now()
+	m.mu.Unlock()
 	began := time.Now()
 	m.enter(t.Context(), time.Second)() // others keep the machine busy
 	if took := time.Since(began); took < starvation/2 {

@@ -156,11 +156,11 @@ func (q *queue) rest() (all []*cell) {
 
 // useful tells how many instances the waiting cells have use for: as many as it takes to get through them in the time of the
 // longest, unless starting them takes longer than it saves. A start wants a processor for its time, so starts take turns,
-// while cells mostly wait: n instances end after n x start / processors + work / n. Strands run side by side on each.
+// while cells mostly wait: n instances end after n x start / starts at once + work / n. Strands run side by side on each.
 func (q *queue) useful(start time.Duration) (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	turn := float64(max(start, leastStart)) / float64(parallelStarts)
+	turn := float64(max(start, leastStart)) / float64(parallelOwnStarts)
 	for _, cells := range q.waiting {
 		work, span := time.Duration(0), leastSpan
 		for _, c := range cells {

@@ -188,9 +188,12 @@ func (c *cell) anewHere() *cell {
 
 // spoilt tells whether a cell was not as expected for want of a processor, maybe: it is to run again.
 func (s *stage) spoilt(ctx context.Context, c *cell) bool {
-	return c.runs+1 < maxRuns && ctx.Err() == nil && slices.Contains([]Verdict{Drifted, NotInjected, Error}, c.result.Verdict) &&
-		s.machine.busy(c.began, c.began.Add(c.result.Took))
+	bad := slices.Contains([]Verdict{Drifted, NotInjected, Error}, c.result.Verdict) || c.way != nil && c.blockedLong()
+	return bad && c.runs+1 < maxRuns && ctx.Err() == nil && s.busyFor(c)
 }
+
+// busyFor tells whether the machine was busy while the cell ran.
+func (s *stage) busyFor(c *cell) bool { return s.machine.busy(c.began, c.began.Add(c.result.Took)) }
 
 // repeat runs cells again, each on its lane, few at a time.
 func (s *stage) repeat(ctx context.Context, done func(*cell)) {

@@ -31,7 +31,7 @@ type slot struct {
 
 // perform runs cells on as many instances as are of use, first being one of them.
 func (k *check) perform(ctx context.Context, first *instance, cells []*cell) error {
-	s := &slots{check: k, queue: newQueue(cells), starts: make(chan struct{}, parallelStarts)}
+	s := &slots{check: k, queue: newQueue(cells), starts: make(chan struct{}, parallelOwnStarts)}
 	n := s.useful()
 	s.n = 1
 	s.open(ctx, first)
@@ -42,6 +42,9 @@ func (k *check) perform(ctx context.Context, first *instance, cells []*cell) err
 	}
 	return errors.Join(s.left...)
 }
+
+// parallelOwnStarts bounds how many instances start at once: their cells need processors, too.
+var parallelOwnStarts = max(1, parallelStarts/2)
 
 func (s *slots) useful() int {
 	return min(s.queue.useful(s.check.firstStart), s.check.stage.opts.Lanes)
@@ -202,7 +205,7 @@ func (in *instance) run(ctx context.Context, c *cell) {
 		in.lanes[w].used = true
 	}
 	c.run(ctx)
-	c.learn()
+	c.learn(in.check.stage.busyFor(c))
 	if c.wears() || c.doubtful() {
 		in.worn.Store(true)
 	}

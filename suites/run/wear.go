@@ -68,6 +68,14 @@ func (c *cell) recoveredLate() bool {
 	return c.result.Recovery != nil && *c.result.Recovery > blocked && len(c.further) > 0
 }
 
+// blockedLong tells whether a user's gateway was long in letting requests through again after the fault, or did not.
+func (c *cell) blockedLong() bool {
+	if c.result.Recovery == nil {
+		return c.err == nil && !c.result.Lasting && c.result.Watched == 0
+	}
+	return *c.result.Recovery > blocked && !c.way.memory.blocks.Load()
+}
+
 // unhealthy tells whether the cell found its lane not healthy.
 func (c *cell) unhealthy() bool {
 	var u unhealthy
@@ -105,9 +113,10 @@ func (c *cell) wears() bool {
 	return false
 }
 
-// learn takes in what a cell tells of the gateway's memory: one that ran on a fresh gateway, or again on one.
-func (c *cell) learn() {
-	if c.after {
+// learn takes in what a cell tells of the gateway's memory: one that ran on a fresh gateway, or again on one, while the machine
+// was not busy.
+func (c *cell) learn(busy bool) {
+	if c.after || busy {
 		return
 	}
 	if c.recoveredLate() {
