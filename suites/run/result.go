@@ -114,12 +114,12 @@ type Report struct {
 // Timing is where a run's time went, all in nanoseconds.
 type Timing struct {
 	Total        time.Duration `json:"total"`
-	LongestCell  time.Duration `json:"longestCell"`  // of the cells that run in parallel
-	SlowestStart time.Duration `json:"slowestStart"` // of a gateway or the upstream, image at hand
-	Traffic      time.Duration `json:"traffic"`      // the cells with traffic, side by side after the others
-	Exclusive    time.Duration `json:"exclusive"`    // sum of the cells that run alone
-	Images       time.Duration `json:"images"`       // getting images, before anything could start
-	Busy         time.Duration `json:"busy,omitempty"`         // in which no processor of the machine was idle: a faster one would have saved most of it
+	LongestCell  time.Duration `json:"longestCell"`    // of the cells that run in parallel
+	SlowestStart time.Duration `json:"slowestStart"`   // of a gateway or the upstream, image at hand
+	Traffic      time.Duration `json:"traffic"`        // the cells with traffic, side by side after the others
+	Exclusive    time.Duration `json:"exclusive"`      // sum of the cells that run alone
+	Images       time.Duration `json:"images"`         // getting images, before anything could start
+	Busy         time.Duration `json:"busy,omitempty"` // in which no processor of the machine was idle: a faster one would have saved most of it
 }
 
 // WithinBar tells whether the run, images at hand, took no longer than its bar.
