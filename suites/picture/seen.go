@@ -50,7 +50,7 @@ func Build(s Seen) *Picture {
 	return b.Picture
 }
 
-// number tells the connections behind the gateway apart where there is more than one.
+// number tells the connections of one to another apart where there is more than one.
 func (b *builder) number() {
 	n := map[[2]int]int{}
 	for i, e := range b.Events {
