@@ -42,16 +42,17 @@ type cell struct {
 	gateFrom uint64          // where in its journal the fault begins
 	gateEnd  uint64          // and ends
 
-	way        *way         // the route of a user's gateway; nil: a reference profile
-	everywhere bool         // the fault goes to all servers of the route
-	seen       map[int]bool // places, in endpoints, of the servers that answered the latest good requests
-	err        error        // why there is no observation
-	planned    Result       // the result before it ran
-	runs       int          // how often it ran before
-	missed     bool         // the fault did not fire at the first
-	after      bool         // another cell ran on the lane before
-	standing   bool         // the fault is in force for every request, and stays
-	watch      Watch        // is told while the cell runs
+	way        *way                 // the route of a user's gateway; nil: a reference profile
+	everywhere bool                 // the fault goes to all servers of the route
+	seen       map[int]bool         // places, in endpoints, of the servers that answered the latest good requests
+	err        error                // why there is no observation
+	planned    Result               // the result before it ran
+	runs       int                  // how often it ran before
+	missed     bool                 // the fault did not fire at the first
+	origins    map[string]time.Time // when each endpoint's journal began, on our clock
+	after      bool                 // another cell ran on the lane before
+	standing   bool                 // the fault is in force for every request, and stays
+	watch      Watch                // is told while the cell runs
 }
 
 // path gives the mark of the cell's requests in one phase: it stands in their target.
