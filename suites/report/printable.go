@@ -62,9 +62,9 @@ func startsCommand(text string, i int) bool {
 // printableLine is [Printable] in one line.
 func printableLine(text string) string { return strings.ReplaceAll(Printable(text), "\n", `\n`) }
 
-// quoteLines puts others' text below each other with a mark before each line. It shows the first most lines, each cut to
+// Quote puts others' text below each other with a mark before each line. It shows the first most lines, each cut to
 // longest characters, and says how many are left out: a report is read by people, and the JSON report has everything.
-func quoteLines(text string, most, longest int) []string {
+func Quote(text string, most, longest int) []string {
 	all := strings.Split(strings.TrimRight(Printable(text), "\n"), "\n")
 	lines := all[:min(len(all), most)]
 	out := make([]string, len(lines))
