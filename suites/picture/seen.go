@@ -44,9 +44,24 @@ func Build(s Seen) *Picture {
 	b.tapped()
 	b.upstream()
 	slices.SortStableFunc(b.Events, func(a, c Event) int { return cmp.Compare(a.At, c.At) })
+	b.number()
 	b.Events = thin(b.Events)
 	b.Until = max(b.Now, b.Done)
 	return b.Picture
+}
+
+// number tells the connections behind the gateway apart where there is more than one.
+func (b *builder) number() {
+	n := map[[2]int]int{}
+	for i, e := range b.Events {
+		if e.Kind != Connect {
+			continue
+		}
+		way := [2]int{e.From, e.To}
+		if n[way]++; n[way] > 1 {
+			b.Events[i].Text += fmt.Sprintf(" again (%d)", n[way])
+		}
+	}
 }
 
 // builder is a picture in the making.

@@ -173,7 +173,7 @@ func (d *drawing) event(e Event, y int) {
 	} else if e.Kind == Done {
 		colour = good
 	}
-	d.printf(`<g class="gf-event gf-%s" color="%s"><title>%s</title>`+"\n", e.Kind, colour, escape(d.Sentence(e)))
+	d.printf(`<g class="gf-event gf-event-%s" color="%s"><title>%s</title>`+"\n", e.Kind, colour, escape(d.Sentence(e)))
 	if e.local() {
 		d.local(e, y)
 	} else {
@@ -237,10 +237,7 @@ func (d *drawing) arrow(e Event, y int) {
 	default:
 		d.head(to, y, way)
 	}
-	text := e.full()
-	if e.Broke {
-		text = "✗ " + text
-	}
+	text := e.signed()
 	most := int(float64(max(from, to)-min(from, to)-24) / perRune)
 	d.text((from+to)/2, y-5, "middle", clip(text, most), d.halo(weight(e)))
 }

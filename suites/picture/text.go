@@ -156,15 +156,12 @@ func (t *typed) arrow(line []rune, e Event) string {
 	if e.Kind == Ask {
 		body[len(body)-1-tip] = map[bool]rune{true: '◀', false: '▶'}[tip > 0]
 	}
-	text := e.full()
-	if e.Broke {
-		text = "✗ " + text
-	}
-	room := len(body) - 6
+	text := e.signed()
+	room := len(body) - 5
 	if utf8.RuneCountInString(text) > room {
 		text = clip(text, room)
 	}
-	t.put(body, 3, " "+text+" ")
+	t.put(body, 2, " "+text+" ")
 	copy(line[left+1:right], body)
 	return string(body)
 }

@@ -61,7 +61,7 @@ func (b *builder) onConn(e upstream.Event, lane int) {
 	here := Event{At: at, Kind: Mark, From: lane, To: lane, Conn: e.Conn}
 	switch e.Kind {
 	case upstream.Accepted:
-		in.Kind, in.Text, in.Broke = Connect, fmt.Sprintf("connects (%d)", e.Conn), e.Fault != ""
+		in.Kind, in.Text, in.Broke = Connect, "connects", e.Fault != ""
 		b.tell(in)
 	case upstream.Handshake:
 		here.Text, here.Broke = strings.TrimSpace("TLS "+e.How), e.By != "" || e.How != "complete"
@@ -103,7 +103,7 @@ func (b *builder) short(target string) string {
 	} else if i := strings.LastIndex(b.Mark, "/"); i > 0 {
 		target = strings.Replace(target, b.Mark[:i], "", 1) // another phase of the cell
 	}
-	return cmp.Or(strings.TrimSuffix(strings.TrimSuffix(target, cellParameter), "?"), "/")
+	return cmp.Or(strings.TrimRight(strings.TrimSuffix(target, cellParameter), "?&"), "/")
 }
 
 // cellParameter holds the mark where it stands in the query.

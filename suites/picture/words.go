@@ -72,16 +72,17 @@ func clock(d time.Duration) string {
 func (e Event) full() string {
 	text := printable(e.Text)
 	if e.Size > 0 {
-		text += ", " + sizeText(e.Size)
+		text += fmt.Sprintf(", %d B", e.Size)
 	}
 	return text
 }
 
-func sizeText(n int64) string {
-	if n == 1 {
-		return "1 byte"
+// signed is full with a sign where it broke, unless the head of its arrow is one.
+func (e Event) signed() string {
+	if e.Broke && e.Kind != Lost && e.Kind != Reset {
+		return "✗ " + e.full()
 	}
-	return fmt.Sprintf("%d bytes", n)
+	return e.full()
 }
 
 // Sentence tells an event in words, for those who do not see the picture.

@@ -39,12 +39,15 @@ type HTMLOptions struct {
 }
 
 // HTML writes a run as one file that needs nothing else: the matrix with filters, a score of each gateway and, one click away,
-// the story of each cell. The stories are compressed, those of one scenario together, and inflated when they are opened.
+// the story of each cell. What others wrote is escaped as text and, as [Printable] does it, where it would not be seen. The stories are compressed, those of one scenario together, and inflated when they are opened.
 func HTML(w io.Writer, r *run.Report, o HTMLOptions) error {
 	o.Repeat = o.Repeat.or()
 	p := newPage("gatefault", "What gateways tell their clients when the upstream breaks", o)
-	p.VerdictWord, p.ColumnWord = "Verdict", "gateway"
+	p.VerdictWord, p.ColumnHead, p.ColumnWord = "Verdict", "Gateway", "gateway"
 	for _, c := range columns(r) {
+		if own := func(res *run.Result) bool { return columnOf(res) == c.name }; slices.ContainsFunc(r.Results, own) {
+			p.column(c.name)
+		}
 		if score, judged := scoreOf(c, r.Results); judged {
 			p.Scores = append(p.Scores, score)
 		}
@@ -79,7 +82,8 @@ type page struct {
 	FindingsLine            string
 	Findings                []pageFinding
 	Briefs                  []string
-	VerdictWord, ColumnWord string
+	VerdictWord             string
+	ColumnHead, ColumnWord  string
 	Columns                 []*pageColumn
 	Groups                  []*pageGroup
 	Legend                  []*pageLegend
@@ -142,12 +146,8 @@ func (p *page) Span() int { return len(p.Columns) + 1 }
 // add puts a cell into its row, column and the legend.
 func (p *page) add(c pageCell) {
 	c.ID = cellID(c.column, c.result.ID)
-	if !slices.ContainsFunc(p.Columns, func(k *pageColumn) bool { return k.Key == c.column }) {
-		p.Columns = append(p.Columns, &pageColumn{Key: c.column, Name: c.column, Version: c.version})
-	}
-	if k := p.Columns[slices.IndexFunc(p.Columns, func(k *pageColumn) bool { return k.Key == c.column })]; k.Version == "" {
-		k.Version = c.version
-	}
+	k := p.column(c.column)
+	k.Version = cmp.Or(k.Version, c.version)
 	row := p.row(c.result)
 	row.cells = append(row.cells, c)
 	i := slices.IndexFunc(p.Legend, func(l *pageLegend) bool { return l.Verdict == c.Verdict })
@@ -156,6 +156,18 @@ func (p *page) add(c pageCell) {
 		p.Legend = append(p.Legend, &pageLegend{Verdict: c.Verdict, Meaning: c.Meaning, sign: c.sign})
 	}
 	p.Legend[i].Count++
+}
+
+// column finds or makes a column.
+func (p *page) column(name string) *pageColumn {
+	for _, k := range p.Columns {
+		if k.Key == name {
+			return k
+		}
+	}
+	k := &pageColumn{Key: name, Name: name}
+	p.Columns = append(p.Columns, k)
+	return k
 }
 
 // row finds or makes a result's row in the group of its cause.
@@ -216,7 +228,12 @@ func (p *page) write(w io.Writer) error {
 			}
 		}
 	}
-	if err := htmlTemplates.ExecuteTemplate(w, "page.tmpl", p); err != nil {
+	var text bytes.Buffer
+	err := htmlTemplates.ExecuteTemplate(&text, "page.tmpl", p)
+	if err == nil {
+		_, err = io.WriteString(w, visible(text.String()))
+	}
+	if err != nil {
 		return fmt.Errorf("write the page: %w", err)
 	}
 	return nil
@@ -243,7 +260,7 @@ func (p *page) compress(row *pageRow) (string, error) {
 		if err := p.tell(&text, c); err != nil {
 			return "", err
 		}
-		told[c.ID] = text.String()
+		told[c.ID] = visible(text.String())
 	}
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)

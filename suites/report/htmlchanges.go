@@ -11,16 +11,16 @@ import (
 // matrix of the cells that do, each with both of its stories side by side.
 func ChangesHTML(w io.Writer, c *check.Changes, names [2]string, o HTMLOptions) error {
 	p := newPage("gatefault diff", "What changed between two reports", o)
-	p.VerdictWord, p.ColumnWord = "Status", "route"
+	p.VerdictWord, p.ColumnHead, p.ColumnWord = "Status", "Route", "route"
 	for i, s := range []check.Subject{c.Old, c.New} {
-		p.Told = append(p.Told, []string{"Before: ", "After: "}[i]+strings.TrimSuffix(Printable(names[i])+": "+described(s), ": "))
+		p.Told = append(p.Told, []string{"Before: ", "After: "}[i]+strings.TrimSuffix(names[i]+": "+described(s), ": "))
 	}
 	p.FindingsLine = ChangesLine(c)
 	for _, f := range c.Findings {
 		told := newPageFinding(f.Finding)
 		told.Head, told.Cell = string(f.Kind)+" "+told.Head+productWords(f), ""
 		if f.What != "" {
-			told.Facts = append([]Fact{{"changed", Printable(f.What)}}, told.Facts...)
+			told.Facts = append([]Fact{{"changed", f.What}}, told.Facts...)
 		}
 		p.Findings = append(p.Findings, told)
 	}

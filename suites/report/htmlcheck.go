@@ -13,13 +13,13 @@ import (
 // CheckHTML writes a check as one file that needs nothing else: the findings, worst first, and the matrix of its cells.
 func CheckHTML(w io.Writer, r *check.Report, gate check.Gate, o HTMLOptions) error {
 	p := newPage("gatefault check", strings.TrimSpace(r.Subject.Gateway.Title+" "+r.Subject.Gateway.Version)+", "+where(r.Subject), o)
-	p.VerdictWord, p.ColumnWord = "Status", "route"
+	p.VerdictWord, p.ColumnHead, p.ColumnWord = "Status", "Route", "route"
 	p.Told = append(p.Told, "Checked on "+r.Started.UTC().Format("2 January 2006, 15:04 UTC")+".")
 	if len(r.Subject.Stands) > 0 {
-		p.Told = append(p.Told, "Made up, because it was not brought: "+Printable(strings.Join(r.Subject.Stands, "; "))+".")
+		p.Told = append(p.Told, "Made up, because it was not brought: "+strings.Join(r.Subject.Stands, "; ")+".")
 	}
 	for _, note := range r.Notes {
-		p.Told = append(p.Told, Printable(note))
+		p.Told = append(p.Told, note)
 	}
 	p.findings(r, gate)
 	for _, c := range r.Cells {
@@ -36,15 +36,15 @@ func (p *page) findings(r *check.Report, gate check.Gate) {
 	for _, f := range WorstFirst(r.Findings) {
 		switch {
 		case f.Ignored != nil:
-			p.Briefs = append(p.Briefs, Printable(fmt.Sprintf("ignored until %s: %s on %s: %s", f.Ignored.Until, f.ID, f.Route, f.Ignored.Reason)))
+			p.Briefs = append(p.Briefs, fmt.Sprintf("ignored until %s: %s on %s: %s", f.Ignored.Until, f.ID, f.Route, f.Ignored.Reason))
 		case gate.Knew(f):
-			p.Briefs = append(p.Briefs, Printable(fmt.Sprintf("as before: %s on %s: %s", f.ID, f.Route, f.Title)))
+			p.Briefs = append(p.Briefs, fmt.Sprintf("as before: %s on %s: %s", f.ID, f.Route, f.Title))
 		default:
 			p.Findings = append(p.Findings, newPageFinding(f))
 		}
 	}
 	for _, f := range r.Product {
-		p.Briefs = append(p.Briefs, Printable(fmt.Sprintf("of the product: %s on %s in %s: %s", f.ID, f.Route, strings.Join(f.Scenarios(), ", "), f.Title)))
+		p.Briefs = append(p.Briefs, fmt.Sprintf("of the product: %s on %s in %s: %s", f.ID, f.Route, strings.Join(f.Scenarios(), ", "), f.Title))
 	}
 	if len(r.Product) > 0 {
 		p.Briefs = append(p.Briefs, ofProduct)
@@ -60,10 +60,10 @@ type pageFinding struct {
 
 func newPageFinding(f check.Finding) pageFinding {
 	out := pageFinding{Severity: string(f.Severity), Head: fmt.Sprintf("%s %s", f.Severity, f.ID), Cell: cellID(f.Route, f.Scenario), CellName: f.Scenario,
-		Title: Printable(fmt.Sprintf("%s, on %s%s", f.Title, f.Route, at(f, " (", ")")))}
+		Title: fmt.Sprintf("%s, on %s%s", f.Title, f.Route, at(f, " (", ")"))}
 	for _, fact := range []Fact{{"seen", f.Seen}, {"also in", strings.Join(f.More, ", ")}, {"why", f.Why}, {"fix", f.Fix}, {"manual", f.Manual}, {"source", f.Cite}} {
 		if fact.Text != "" {
-			out.Facts = append(out.Facts, Fact{fact.Name, Printable(fact.Text)})
+			out.Facts = append(out.Facts, Fact{fact.Name, fact.Text})
 		}
 	}
 	for _, e := range f.Evidence {
@@ -71,7 +71,7 @@ func newPageFinding(f check.Finding) pageFinding {
 	}
 	for _, fact := range []Fact{{"example", f.Example}, {"reproduce", f.Reproduce}} {
 		if fact.Text != "" {
-			out.Quotes = append(out.Quotes, Fact{fact.Name, Printable(fact.Text)})
+			out.Quotes = append(out.Quotes, Fact{fact.Name, fact.Text})
 		}
 	}
 	return out
@@ -87,7 +87,7 @@ func (p *page) addChecked(c check.Cell, column string) {
 	}
 	for _, f := range []Fact{{"asked by the policy", c.Want}, {"status", strings.TrimSuffix(string(c.Status)+": "+c.Why, ": ")}, {"findings", strings.Join(c.Findings, ", ")}} {
 		if f.Text != "" {
-			out.more = append(out.more, Fact{f.Name, Printable(f.Text)})
+			out.more = append(out.more, Fact{f.Name, f.Text})
 		}
 	}
 	p.add(out)

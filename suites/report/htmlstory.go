@@ -53,7 +53,7 @@ const (
 // story tells a cell. id makes ids in it unique.
 func (p *page) story(r *run.Result, id, repeat string, more []Fact) *story {
 	s := &story{ID: id, Mark: pages.Mark(string(r.Verdict), Mark(r.Verdict)), Word: Word(r), Answer: Cell(r), Scenario: p.scenario(r), Repeat: repeat}
-	s.Reason, s.Log0, _ = strings.Cut(Printable(r.Reason), "\n")
+	s.Reason, s.Log0, _ = strings.Cut(r.Reason, "\n")
 	for _, e := range r.Standard {
 		s.Standard = append(s.Standard, asked{e.Want().String(), e.Why, e.Cite})
 	}
@@ -111,7 +111,7 @@ const sharedLines = 20
 func Observed(r *run.Result) (out []Fact) {
 	add := func(name, text string) {
 		if text != "" {
-			out = append(out, Fact{name, Printable(text)})
+			out = append(out, Fact{name, text})
 		}
 	}
 	if r.Observed.IsZero() {

@@ -11,16 +11,28 @@ import (
 // where it is shown: control characters, characters that turn the direction of text and bytes that are not UTF-8 are
 // escaped as Go does it, and so is the first character of what GitHub's runner would take for a command. Line feeds stay.
 func Printable(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 && !strings.Contains(text, "##[") && !strings.Contains(text, "::") {
+	if !strings.Contains(text, "##[") && !strings.Contains(text, "::") {
+		return visible(text)
+	}
+	return escaped(text, startsCommand)
+}
+
+// visible is [Printable] for where GitHub's runner does not look.
+func visible(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 && utf8.ValidString(text) {
 		return text
 	}
+	return escaped(text, func(string, int) bool { return false })
+}
+
+func escaped(text string, also func(text string, i int) bool) string {
 	var out strings.Builder
 	for i, r := range text {
 		_, size := utf8.DecodeRuneInString(text[i:])
 		switch {
 		case r == utf8.RuneError && size == 1:
 			fmt.Fprintf(&out, `\x%02x`, text[i])
-		case startsCommand(text, i):
+		case also(text, i):
 			fmt.Fprintf(&out, `\x%02x`, r)
 		case plain(r):
 			out.WriteRune(r)

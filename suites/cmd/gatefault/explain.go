@@ -160,7 +160,7 @@ func judgement(r *run.Result) (out []string) {
 		out = append(out, "known: "+pinLine(*r.Known))
 	}
 	for _, f := range report.Observed(r) {
-		out = append(out, f.Name+": "+f.Text)
+		out = append(out, f.Name+": "+report.Printable(f.Text))
 	}
 	if r.Verdict != run.Standard {
 		out = append(out, "verdict: "+report.Printable(r.Reason))

@@ -3,8 +3,16 @@
 package browse
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"maps"
 	"os"
 	"os/exec"
 	"slices"
@@ -20,9 +28,14 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Page is a tab of a browser.
+// Page is a tab of a browser, in the hands of one test.
 type Page struct {
-	t   testing.TB
+	t testing.TB
+	*tab
+}
+
+// tab is what the tests of one page share.
+type tab struct {
 	ctx context.Context
 
 	mu       sync.Mutex // guards what follows
@@ -53,13 +66,15 @@ func Open(t testing.TB) *Page {
 	t.Cleanup(endAll)
 	ctx, end := chromedp.NewContext(allocated)
 	t.Cleanup(end)
-	p := &Page{t: t, ctx: ctx}
-	chromedp.ListenTarget(ctx, p.note)
-	if err := chromedp.Run(ctx, network.Enable(), log.Enable(), runtime.Enable()); err != nil {
+	p := &Page{t, &tab{ctx: ctx}}
+	if err := chromedp.Listen(ctx, p.note); err != nil {
 		t.Fatalf("start %s: %v", program, err)
 	}
 	return p
 }
+
+// For is the same page for a subtest, which fails alone.
+func (p *Page) For(t testing.TB) *Page { return &Page{t, p.tab} }
 
 func find() string {
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -71,57 +86,138 @@ func find() string {
 }
 
 // note takes an event of the browser.
-func (p *Page) note(event any) {
+func (p *tab) note(event any) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
 		p.requests = append(p.requests, e.Request.URL)
 	case *runtime.EventExceptionThrown:
-		p.problems = append(p.problems, e.ExceptionDetails.Error())
+		p.problems = append(p.problems, fmt.Sprintf("exception: %s %+v", e.ExceptionDetails.Text, e.ExceptionDetails.Exception))
 	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
-			p.problems = append(p.problems, fmt.Sprintf("console %s: %s", e.Type, e.Args[0].Value))
+		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
+			p.problems = append(p.problems, fmt.Sprintf("console %s: %+v", e.Type, e.Args))
 		}
 	case *log.EventEntryAdded:
-		if e.Entry.Level == log.LevelError || e.Entry.Level == log.LevelWarning {
-			p.problems = append(p.problems, string(e.Entry.Source)+": "+e.Entry.Text)
+		if e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning {
+			p.problems = append(p.problems, fmt.Sprintf("%s: %s", e.Entry.Source, e.Entry.Text))
 		}
 	}
 }
 
-// Do does steps on the page one after the other; one that fails or takes too long fails the test.
-func (p *Page) Do(steps ...chromedp.Action) {
+// do does steps on the page one after the other; one that fails or takes too long fails the test.
+func (p *Page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	if err := chromedp.Run(ctx, steps...); err != nil {
-		p.t.Fatal(err)
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		p.t.Fatalf("%s: %v", what, err)
 	}
+}
+
+// Goto opens an address afresh, even if it differs from the last one in its fragment alone.
+func (p *Page) Goto(address string) {
+	p.t.Helper()
+	p.do("open "+address, chromedp.Navigate("about:blank"), chromedp.Navigate(address))
+}
+
+// Click clicks the first element that a CSS selector finds, as soon as it can be seen.
+func (p *Page) Click(selector string) {
+	p.t.Helper()
+	p.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
+}
+
+// Type types text into the element that a CSS selector finds.
+func (p *Page) Type(selector, text string) {
+	p.t.Helper()
+	p.do("type into "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
+}
+
+// Focus gives the keyboard to the element that a CSS selector finds.
+func (p *Page) Focus(selector string) {
+	p.t.Helper()
+	p.do("focus "+selector, chromedp.Focus(chromedp.CSS(selector)))
+}
+
+// Press presses keys, which package kb of chromedp names, where the keyboard's focus is.
+func (p *Page) Press(keys string) {
+	p.t.Helper()
+	p.do("press a key", chromedp.KeyEvent(keys))
 }
 
 // Await waits until a JavaScript expression is true.
 func (p *Page) Await(expression string) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
-	defer cancel()
-	if err := chromedp.Run(ctx, chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(patience))); err != nil {
-		p.t.Fatalf("%s: %v", expression, err)
-	}
+	p.do("await "+expression, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := chromedp.Poll[chromedp.Void]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond))(ctx, t)
+		return err
+	}))
 }
 
 // Text gives the value of a JavaScript expression as a string.
-func (p *Page) Text(expression string) (value string) {
+func (p *Page) Text(expression string) string {
 	p.t.Helper()
-	p.Do(chromedp.Evaluate("String("+expression+")", &value))
+	return evaluate[string](p, "String("+expression+")")
+}
+
+func evaluate[T any](p *Page, expression string) T {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression[:min(len(expression), 80)], err)
+	}
 	return value
 }
 
 // Size makes the window this large, in CSS pixels, and the system's theme light or dark.
 func (p *Page) Size(width, height int64, theme string) {
 	p.t.Helper()
-	p.Do(chromedp.EmulateViewport(width, height),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}))
+	p.do("resize", chromedp.EmulateViewport(width, height), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
+		_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+		return err
+	}))
+}
+
+// Screenshot writes what is in view as PNG of few colours, so that it is small.
+func (p *Page) Screenshot(file string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	shot, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	full, err := png.Decode(bytes.NewReader(shot))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	few := image.NewPaletted(full.Bounds(), frequent(full))
+	draw.Draw(few, few.Bounds(), full, image.Point{}, draw.Src)
+	var out bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := errors.Join(encoder.Encode(&out, few), os.WriteFile(file, out.Bytes(), 0o644)); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// frequent are the colours that most of a picture has.
+func frequent(of image.Image) (out color.Palette) {
+	counts := map[color.RGBA]int{}
+	for y := of.Bounds().Min.Y; y < of.Bounds().Max.Y; y++ {
+		for x := of.Bounds().Min.X; x < of.Bounds().Max.X; x++ {
+			counts[color.RGBAModel.Convert(of.At(x, y)).(color.RGBA)]++
+		}
+	}
+	all := slices.SortedFunc(maps.Keys(counts), func(a, b color.RGBA) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)))
+	})
+	for _, c := range all[:min(len(all), 256)] {
+		out = append(out, c)
+	}
+	return out
 }
 
 // Problems are errors and warnings so far: of scripts, of the console, and of what the page's policy forbids.
@@ -140,17 +236,15 @@ func (p *Page) Requests() []string {
 
 // Faint lists texts in view whose contrast with what is behind them is less than WCAG 2.2 asks for (success criterion 1.4.3,
 // level AA): 4.5, and 3 for large text.
-func (p *Page) Faint() (texts []string) {
+func (p *Page) Faint() []string {
 	p.t.Helper()
-	p.Do(chromedp.Evaluate(faint, &texts))
-	return texts
+	return evaluate[[]string](p, faint)
 }
 
 // Nameless lists controls that have no name for those who do not see them (success criterion 4.1.2).
-func (p *Page) Nameless() (controls []string) {
+func (p *Page) Nameless() []string {
 	p.t.Helper()
-	p.Do(chromedp.Evaluate(nameless, &controls))
-	return controls
+	return evaluate[[]string](p, nameless)
 }
 
 const nameless = `[...document.querySelectorAll("a[href], button, input, select, textarea, [role=img], dialog, nav")]
@@ -161,7 +255,12 @@ const nameless = `[...document.querySelectorAll("a[href], button, input, select,
 
 const faint = `(() => {
   const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 }).getContext("2d", { willReadFrequently: true });
+  const known = new Map();
   const parse = (colour) => {
+    if (!known.has(colour)) known.set(colour, pixel(colour));
+    return known.get(colour);
+  };
+  const pixel = (colour) => {
     canvas.clearRect(0, 0, 1, 1);
     canvas.fillStyle = colour;
     canvas.fillRect(0, 0, 1, 1);
@@ -169,14 +268,10 @@ const faint = `(() => {
     return { rgb: [r, g, b], a: a / 255 };
   };
   const over = (top, below) => top.rgb.map((v, i) => v * top.a + below[i] * (1 - top.a));
+  const grounds = new Map([[null, [255, 255, 255]]]);
   const behind = (e) => {
-    const layers = [];
-    for (; e; e = e.parentElement) {
-      const colour = parse(getComputedStyle(e).backgroundColor);
-      if (colour.a > 0) layers.push(colour);
-      if (colour.a === 1) break;
-    }
-    return layers.reverse().reduce((below, top) => over(top, below), [255, 255, 255]);
+    if (!grounds.has(e)) grounds.set(e, over(parse(getComputedStyle(e).backgroundColor), behind(e.parentElement)));
+    return grounds.get(e);
   };
   const light = (rgb) => {
     const [r, g, b] = rgb.map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);

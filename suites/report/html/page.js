@@ -71,10 +71,12 @@ function neighbour(link, down, right) {
 const stories = JSON.parse(document.getElementById("stories").textContent);
 const dialog = document.getElementById("story");
 
+const columnOf = (link) => columns[link.parentElement.cellIndex - 1].firstChild.textContent;
+
 function sibling(link, current) {
   const out = link.cloneNode(true);
   const name = document.createElement("span");
-  name.textContent = columns[link.parentElement.cellIndex - 1]?.firstChild.textContent ?? "";
+  name.textContent = columnOf(link);
   out.prepend(name);
   if (link === current) out.setAttribute("aria-current", "true");
   return out;
@@ -82,7 +84,6 @@ function sibling(link, current) {
 
 function lead(id, link) {
   const button = document.getElementById(id);
-  button.toggleAttribute("data-none", !link);
   if (link) button.href = link.hash;
   else button.removeAttribute("href");
   button.setAttribute("aria-disabled", String(!link));
@@ -93,8 +94,7 @@ gf.addressed(dialog, async (id) => {
   if (!link) return false;
   const row = link.closest("tr");
   const told = JSON.parse(await gf.inflate(stories[row.dataset.story]));
-  const { name } = { name: columns[link.parentElement.cellIndex - 1]?.firstChild.textContent ?? "" };
-  document.getElementById("story-title").textContent = `${row.cells[0].firstElementChild.textContent} · ${name}`;
+  document.getElementById("story-title").textContent = `${row.cells[0].firstElementChild.textContent} · ${columnOf(link)}`;
   document.getElementById("story-body").innerHTML = told[id];
   const cells = [...row.querySelectorAll("a.gf-cell")];
   document.getElementById("siblings").replaceChildren(...(cells.length > 1 ? cells.map((cell) => sibling(cell, link)) : []));
