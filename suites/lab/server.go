@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ const DefaultAddress = "127.0.0.1:8600"
 type Options struct {
 	// Address to listen on, IP:port; default [DefaultAddress]. One that is not loopback demands a Token.
 	Address string
+	// Listener, instead of Address, is one that [Bind] gave. The server closes it.
+	Listener *net.TCPListener
 	// Token that a browser has to know, as ?token=TOKEN in the address of its first visit; empty: none, on loopback only.
 	Token   string
 	Session *Session
@@ -66,17 +69,11 @@ type Server struct {
 // Listen opens the lab's address, so that [Server.URL] can be told before [Server.Serve] answers. An error is the user's mistake
 // unless it is the system's.
 func Listen(o Options) (*Server, error) {
-	if o.Address == "" {
-		o.Address = DefaultAddress
-	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = 15 * time.Second
-	}
-	if err := CheckAddress(o.Address, o.Token); err != nil {
-		return nil, err
 	}
 	s := &Server{opts: o, guard: newGuard(o.Token)}
 	var err error
@@ -84,12 +81,25 @@ func Listen(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.route()
-	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.MustParseAddrPort(o.Address)))
+	if o.Listener == nil {
+		if o.Listener, err = Bind(cmp.Or(o.Address, DefaultAddress), o.Token); err != nil {
+			return nil, err
+		}
+	}
+	s.listener = control.Limit(o.Listener, maxConns)
+	return s, nil
+}
+
+// Bind opens an address for a lab with that token.
+func Bind(address, token string) (*net.TCPListener, error) {
+	if err := CheckAddress(address, token); err != nil {
+		return nil, err
+	}
+	l, err := net.ListenTCP("tcp", net.TCPAddrFromAddrPort(netip.MustParseAddrPort(address)))
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	s.listener = control.Limit(l, maxConns)
-	return s, nil
+	return l, nil
 }
 
 // CheckAddress tells what is wrong with an address to listen on.
