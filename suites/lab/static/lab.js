@@ -13,6 +13,7 @@ const page = {
   catalogue: null,
   lesson: null,
   step: 0,
+  began: false, // a first state has come
   shown: 0, // the experiment that is looked at; 0: the newest
   mine: new Map(), // of experiments that this viewer guesses about: answers by gateway; null once they are shown
 
@@ -208,6 +209,10 @@ const page = {
   draw(state) {
     if (!state) return;
     const all = state.experiments;
+    if (!this.began) { // what was over before this viewer came is no secret
+      this.began = true;
+      for (const one of all) if (one.done) this.mine.set(one.id, null);
+    }
     const x = all.find((one) => one.id === this.shown) ?? all.at(-1);
     at("experiment").hidden = !x;
     for (const button of document.querySelectorAll("[data-fault], #lesson-run, #make [type=submit], #only")) button.disabled = state.busy;
