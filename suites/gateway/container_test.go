@@ -355,7 +355,17 @@ func TestStoppingTwiceIsHarmless(t *testing.T) {
 	stopped(t, u.Stop)
 }
 
+// programs is a folder for what tests build once.
+var programs string
+
 func TestMain(m *testing.M) {
 	sandbox.Serve()
-	goleak.VerifyTestMain(m)
+	var err error
+	if programs, err = os.MkdirTemp("", "gatefault-test-"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		_ = os.RemoveAll(programs)
+		os.Exit(code)
+	}))
 }

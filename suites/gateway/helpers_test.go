@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -71,17 +72,25 @@ func testNetwork(t *testing.T, e *Engine) *Network {
 	return n
 }
 
-// upstreamProgram builds the stand-in for the chaos upstream as a static program.
+// upstreamProgram gives the stand-in for the chaos upstream, a static program that is built once.
 func upstreamProgram(t testing.TB) string {
 	t.Helper()
-	out := filepath.Join(t.TempDir(), "gatefault")
+	program, err := standIn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+var standIn = sync.OnceValues(func() (string, error) {
+	out := filepath.Join(programs, "gatefault")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", out, "./testdata/upstream")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if text, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, text)
+		return "", fmt.Errorf("%w: %s", err, text)
 	}
-	return out
-}
+	return out, nil
+})
 
 func testUpstream(t *testing.T, e *Engine, n *Network) *Upstream {
 	t.Helper()

@@ -113,14 +113,8 @@ func Lines(lines []string, marked func(string) bool) template.HTML {
 		if marked != nil && marked(line) {
 			class = ` class="gf-sign"`
 		}
-		fmt.Fprintf(&out, "<li%s>%s</li>\n", class, template.HTMLEscapeString(printable(line)))
+		fmt.Fprintf(&out, "<li%s>%s</li>\n", class, template.HTMLEscapeString(VisibleLine(line)))
 	}
 	out.WriteString("</ol>")
 	return template.HTML(out.String()) //nolint:gosec // the lines are escaped
-}
-
-// printable escapes what would not be seen, or would turn the text around.
-func printable(line string) string {
-	quoted := fmt.Sprintf("%q", line)
-	return strings.ReplaceAll(strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`), `\\`, `\`)
 }

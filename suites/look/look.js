@@ -45,12 +45,18 @@ const gf = {
   },
 
   // addressed lets the address's fragment open a dialog: fill puts what belongs to it into the dialog and tells whether there
-  // was anything. Closing the dialog takes the fragment away, and the focus goes back to where it was.
+  // was anything; where it has to wait, it asks current whether the address is still the same before it does so. Closing the dialog
+  // takes the fragment away, and the focus goes back to where it was.
   addressed(dialog, fill) {
     let from = null;
+    let turns = 0;
     const follow = async () => {
+      const turn = ++turns;
+      const current = () => turn === turns;
       const id = decodeURIComponent(location.hash.slice(1));
-      if (!id || !(await fill(id))) {
+      const found = id && (await fill(id, current));
+      if (!current()) return;
+      if (!found) {
         if (dialog.open) dialog.close();
         return;
       }
@@ -68,7 +74,6 @@ const gf = {
       if (event.target === dialog) dialog.close();
     });
     addEventListener("hashchange", follow);
-    addEventListener("popstate", follow);
     follow();
   },
 

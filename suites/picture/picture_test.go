@@ -99,6 +99,7 @@ func seen() map[string]picture.Seen {
 	names := plain
 	names.Title = "dns.nxdomain on nginx"
 	names.Journal = []upstream.Event{at(ms, upstream.Queried, upstream.Event{Endpoint: "name", Type: "A", Name: "app.test", Answer: "NXDOMAIN", Fault: "dns.nxdomain"}),
+		at(-300*ms, upstream.Verified, upstream.Event{Fault: "tcp.refuse"}), at(-400*ms, upstream.Queried, upstream.Event{Endpoint: "name", Fault: "dns.nxdomain"}),
 		at(2*ms, upstream.ProcessEnd, upstream.Event{How: "SIGKILL"})}
 	stories["names"] = names
 

@@ -50,7 +50,7 @@ func Build(s Seen) *Picture {
 	return b.Picture
 }
 
-// number tells the connections behind the gateway apart where there is more than one.
+// number tells the connections of one to another apart where there is more than one.
 func (b *builder) number() {
 	n := map[[2]int]int{}
 	for i, e := range b.Events {
@@ -124,7 +124,7 @@ func (b *builder) client() {
 		b.tell(Event{At: 0, Kind: Connect, From: clientLane, To: b.gateway, Text: "connects"})
 	}
 	if b.Dialed > 0 || b.Sent > 0 || len(b.Chunks) > 0 {
-		b.tell(Event{At: max(b.Dialed, min(b.Sent, late(b.Chunks))), Kind: Request, From: clientLane, To: b.gateway, Text: b.requestText(b.Wrote), Sample: sample(b.Wrote)})
+		b.tell(Event{At: b.sent(), Kind: Request, From: clientLane, To: b.gateway, Text: b.requestText(b.Wrote), Sample: sample(b.Wrote)})
 	}
 	left := b.Size
 	for i, c := range b.Chunks {
@@ -137,12 +137,19 @@ func (b *builder) client() {
 	b.clientEnd()
 }
 
-// late bounds when the request was sent: an answer may come before all of it is.
-func late(chunks []run.Chunk) time.Duration {
-	if len(chunks) > 0 {
-		return chunks[0].At
+// sent is when the request went: on a busy machine the client may learn of that later than others get it, and an answer may
+// come before all of it is out.
+func (b *builder) sent() time.Duration {
+	at := b.Sent
+	if len(b.Chunks) > 0 {
+		at = min(at, b.Chunks[0].At)
 	}
-	return 1<<63 - 1
+	for _, e := range b.Journal {
+		if b.marked(e) {
+			at = min(at, b.at(e))
+		}
+	}
+	return max(at, b.Dialed)
 }
 
 func (b *builder) clientEnd() {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/gatefault/gatefault/suites/look"
 )
 
 // Sizes of the drawing, in its own units; text is 12 of them high.
@@ -97,7 +99,7 @@ func (d *drawing) open() {
 	title, desc := "title-"+d.id, "desc-"+d.id
 	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" class="gf-picture" role="img" aria-labelledby="%s %s" viewBox="0 0 %d %d" width="%d" height="%d" font-size="12" fill="%s" stroke="none">`+"\n",
 		escape(title), escape(desc), d.width(), d.height, d.width(), d.height, ink)
-	d.printf("<title id=\"%s\">%s</title>\n", escape(title), escape(printable(d.Title)))
+	d.printf("<title id=\"%s\">%s</title>\n", escape(title), escape(look.VisibleLine(d.Title)))
 	var words []string
 	for _, e := range d.Events {
 		words = append(words, d.Sentence(e))
@@ -113,7 +115,7 @@ func (d *drawing) lifelines() {
 		y := 33
 		if l.Note != "" {
 			y = 25
-			d.text(x, 41, "middle", clip(printable(l.Note), 22), `font-size="11"`)
+			d.text(x, 41, "middle", clip(look.VisibleLine(l.Note), 22), `font-size="11"`)
 		}
 		d.text(x, y, "middle", l.Name, `font-weight="600"`)
 	}

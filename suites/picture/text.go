@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/gatefault/gatefault/suites/look"
 )
 
 // TextOptions say how the picture looks in a terminal.
@@ -62,7 +64,7 @@ func (t *typed) row(label string, mark rune) []rune {
 func (t *typed) line(runes []rune) { t.WriteString(strings.TrimRight(string(runes), " ") + "\n") }
 
 func (t *typed) heads() {
-	for _, words := range []func(Lane) string{func(l Lane) string { return l.Name }, func(l Lane) string { return printable(l.Note) }} {
+	for _, words := range []func(Lane) string{func(l Lane) string { return l.Name }, func(l Lane) string { return look.VisibleLine(l.Note) }} {
 		var line []rune
 		for i, l := range t.Lanes {
 			text := []rune(clip(words(l), t.lane-2))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatefault/gatefault/suites/look"
 	"github.com/gatefault/gatefault/upstream"
 )
 
@@ -53,6 +54,10 @@ func (b *builder) conns() map[uint64]bool {
 // onConn tells an event of a connection.
 func (b *builder) onConn(e upstream.Event, lane int) {
 	at := b.at(e)
+	if e.Kind == upstream.KernelSaw {
+		b.kernel(e, lane)
+		return
+	}
 	if b.End != "" && at > b.Done+slack {
 		return // what the end of the fault did
 	}
@@ -78,8 +83,6 @@ func (b *builder) onConn(e upstream.Event, lane int) {
 		b.tell(ended(in, e.How))
 	case upstream.Closed:
 		b.closed(e, in, out)
-	case upstream.KernelSaw:
-		b.kernel(e, lane)
 	case upstream.Failed:
 		here.Text = cmp.Or(e.Detail, "fails")
 		b.tell(here)
@@ -143,7 +146,8 @@ func (b *builder) beside(e upstream.Event, lane int) {
 		b.kernel(e, lane)
 		return
 	}
-	if !b.within(e) {
+	before := b.at(e) < 0 && broke(e) && e.Kind != upstream.Queried // the fault came before the request
+	if !before && !b.within(e) {
 		return
 	}
 	here := Event{At: b.at(e), Kind: Mark, From: lane, To: lane, Broke: broke(e)}
@@ -155,6 +159,8 @@ func (b *builder) beside(e upstream.Event, lane int) {
 		here.Text = "the process ends: " + strings.TrimSpace(e.How+" "+e.Detail)
 	case upstream.ProcessRun:
 		here.Text = "the process starts"
+	case upstream.Verified:
+		here.Text = e.Fault + " is in force"
 	case upstream.Stopped:
 		here.Text = "the process is stopped"
 	case upstream.Fired:
@@ -170,7 +176,7 @@ func (b *builder) beside(e upstream.Event, lane int) {
 // broke tells whether an event is where it broke.
 func broke(e upstream.Event) bool {
 	switch e.Kind {
-	case upstream.Accepted, upstream.Fired, upstream.Queried:
+	case upstream.Accepted, upstream.Fired, upstream.Queried, upstream.Verified:
 		return e.Fault != ""
 	case upstream.ProcessEnd, upstream.Stopped:
 		return true
@@ -202,7 +208,7 @@ func packets(n uint64) string {
 
 // after is the time of the latest event so far of a connection, or of the request.
 func (b *builder) after(conn uint64) time.Duration {
-	at := max(b.Dialed, min(b.Sent, late(b.Chunks)))
+	at := b.sent()
 	for _, e := range b.Events {
 		if conn > 0 && e.Conn == conn {
 			at = max(at, e.At)
@@ -245,5 +251,5 @@ func (b *builder) requestText(data []byte) string {
 	if len(words) < 2 {
 		return "request"
 	}
-	return printable(words[0] + " " + b.short(words[1]))
+	return look.VisibleLine(words[0] + " " + b.short(words[1]))
 }

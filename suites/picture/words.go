@@ -5,47 +5,23 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/gatefault/gatefault/suites/look"
 )
 
 // answerText tells what a run of bytes is: its status line if it begins an answer and, if short, itself.
 func answerText(data []byte, first bool) string {
 	line, _, whole := bytes.Cut(data, []byte("\r\n"))
 	if status, found := bytes.CutPrefix(line, []byte("HTTP/1.1 ")); found && first && whole {
-		return printable(string(status))
+		return look.VisibleLine(string(status))
 	}
 	const short = 24
-	text := printable(string(data[:min(len(data), short)]))
+	text := look.VisibleLine(string(data[:min(len(data), short)]))
 	if len(data) > short {
 		text += "..."
 	}
 	return "“" + text + "”"
-}
-
-// printable shows bytes in one line so that they do nothing to where they are shown.
-func printable(text string) string {
-	var out strings.Builder
-	for i, r := range text {
-		_, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&out, `\x%02x`, text[i])
-		case r == '\n':
-			out.WriteString(`\n`)
-		case r == '\r':
-			out.WriteString(`\r`)
-		case r == '\t':
-			out.WriteString(`\t`)
-		case unicode.IsPrint(r):
-			out.WriteRune(r)
-		case r < utf8.RuneSelf:
-			fmt.Fprintf(&out, `\x%02x`, r)
-		default:
-			fmt.Fprintf(&out, `\u%04x`, r)
-		}
-	}
-	return out.String()
 }
 
 // clip shortens a text to most characters.
@@ -70,7 +46,7 @@ func clock(d time.Duration) string {
 
 // full is all that an event says, with its size.
 func (e Event) full() string {
-	text := printable(e.Text)
+	text := look.VisibleLine(e.Text)
 	if e.Size > 0 {
 		text += fmt.Sprintf(", %d B", e.Size)
 	}

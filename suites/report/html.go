@@ -231,7 +231,7 @@ func (p *page) write(w io.Writer) error {
 	var text bytes.Buffer
 	err := htmlTemplates.ExecuteTemplate(&text, "page.tmpl", p)
 	if err == nil {
-		_, err = io.WriteString(w, visible(text.String()))
+		_, err = io.WriteString(w, pages.Visible(text.String()))
 	}
 	if err != nil {
 		return fmt.Errorf("write the page: %w", err)
@@ -260,7 +260,7 @@ func (p *page) compress(row *pageRow) (string, error) {
 		if err := p.tell(&text, c); err != nil {
 			return "", err
 		}
-		told[c.ID] = visible(text.String())
+		told[c.ID] = pages.Visible(text.String())
 	}
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)
@@ -311,9 +311,9 @@ func scoreOf(c *column, results []*run.Result) (score, bool) {
 		return score{}, false
 	}
 	s := score{Name: c.parts[0].Title, Version: c.version, Share: fmt.Sprintf("%d %%", count[run.Standard]*100/all),
-		Words: fmt.Sprintf("%d of %d as the standards ask, %d deviate as known, %d drifted", count[run.Standard], all, count[run.Deviates], count[run.Drifted])}
+		Words: fmt.Sprintf("%d of %d cells; %d deviate as known, %d drifted", count[run.Standard], all, count[run.Deviates], count[run.Drifted])}
 	if left := count[run.Unsupported] + count[run.NotInjected] + count[run.Error]; left > 0 {
-		s.Words += fmt.Sprintf("; %d not counted", left)
+		s.Words += fmt.Sprintf(", %d not counted", left)
 	}
 	from := 0.0
 	for _, part := range counted {

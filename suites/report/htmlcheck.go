@@ -18,9 +18,7 @@ func CheckHTML(w io.Writer, r *check.Report, gate check.Gate, o HTMLOptions) err
 	if len(r.Subject.Stands) > 0 {
 		p.Told = append(p.Told, "Made up, because it was not brought: "+strings.Join(r.Subject.Stands, "; ")+".")
 	}
-	for _, note := range r.Notes {
-		p.Told = append(p.Told, note)
-	}
+	p.Told = append(p.Told, r.Notes...)
 	p.findings(r, gate)
 	for _, c := range r.Cells {
 		p.addChecked(c, c.Result.Route)

@@ -18,6 +18,7 @@ const (
 	chartLeft   = 64
 	chartTop    = 30
 	chartFoot   = 24
+	perLetter   = 8 // room for a character
 )
 
 // chart is a drawing over the time of the traffic.
@@ -125,8 +126,8 @@ func outcomeChart(t *run.Traffic, id string) template.HTML {
 	for k := len(outcomes) - 1; k >= 0; k-- {
 		label := fmt.Sprintf("%s %.0f %%", outcomes[k], t.Shares[outcomes[k]]*100)
 		c.printf(`<text x="%d" y="14" text-anchor="end">%s</text><rect x="%d" y="5" width="10" height="10" fill="var(--gf-%s)"/>`,
-			x, label, x-len(label)*7-14, outcomeColour(t, k))
-		x -= len(label)*7 + 28
+			x, label, x-len(label)*perLetter-16, outcomeColour(t, k))
+		x -= len(label)*perLetter + 32
 	}
 	return c.axes(fmt.Sprint(most))
 }
@@ -159,8 +160,8 @@ func latencyChart(t *run.Traffic, id string) template.HTML {
 			pen = "L"
 		}
 		c.printf(`<path d="%s" fill="none" stroke-width="2" %s/>`, path, line.look)
-		c.printf(`<text x="%d" y="14" text-anchor="end">%s</text><path d="M%d 10h22" stroke-width="2" %s/>`, x, line.name, x-len(line.name)*7-28, line.look)
-		x -= len(line.name)*7 + 42
+		c.printf(`<text x="%d" y="14" text-anchor="end">%s</text><path d="M%d 10h22" stroke-width="2" %s/>`, x, line.name, x-len(line.name)*perLetter-30, line.look)
+		x -= len(line.name)*perLetter + 46
 	}
 	return c.axes(milliseconds(most))
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	pages "github.com/gatefault/gatefault/suites/look"
 )
 
 // Printable shows text that others wrote, such as an upstream's answer or a gateway's log, so that it does nothing to
@@ -12,51 +14,9 @@ import (
 // escaped as Go does it, and so is the first character of what GitHub's runner would take for a command. Line feeds stay.
 func Printable(text string) string {
 	if !strings.Contains(text, "##[") && !strings.Contains(text, "::") {
-		return visible(text)
+		return pages.Visible(text)
 	}
-	return escaped(text, startsCommand)
-}
-
-// visible is [Printable] for where GitHub's runner does not look.
-func visible(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 && utf8.ValidString(text) {
-		return text
-	}
-	return escaped(text, func(string, int) bool { return false })
-}
-
-func escaped(text string, also func(text string, i int) bool) string {
-	var out strings.Builder
-	for i, r := range text {
-		_, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&out, `\x%02x`, text[i])
-		case also(text, i):
-			fmt.Fprintf(&out, `\x%02x`, r)
-		case plain(r):
-			out.WriteRune(r)
-		default:
-			out.WriteString(escape(r))
-		}
-	}
-	return out.String()
-}
-
-func plain(r rune) bool { return unicode.IsPrint(r) || r == '\n' }
-
-func escape(r rune) string {
-	switch {
-	case r == '\t':
-		return `\t`
-	case r == '\r':
-		return `\r`
-	case r < utf8.RuneSelf:
-		return fmt.Sprintf(`\x%02x`, r)
-	case r <= 0xffff:
-		return fmt.Sprintf(`\u%04x`, r)
-	}
-	return fmt.Sprintf(`\U%08x`, r)
+	return pages.VisibleBut(text, startsCommand)
 }
 
 // startsCommand tells whether GitHub's runner would find a command of its own at i: ##[name] anywhere, ::name::value

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/gatefault/gatefault/scenarios"
@@ -51,13 +52,13 @@ func TestScreenshots(t *testing.T) {
 		{"cell-light", "light", "#nginx/head.slow", 1280, 860},
 		{"cell-dark", "dark", "#nginx/head.slow", 1280, 860},
 		{"traffic-light", "light", "#go/load.spike", 1280, 860},
-		{"phone-matrix", "light", "", 390, 800},
+		{"phone-matrix", "light", "#cells", 390, 800},
 		{"phone-cell", "dark", "#haproxy/conn.race", 390, 800},
 		{"projector", "dark", "", 1920, 1080},
 	} {
 		tab.Size(shot.width, shot.height, shot.theme)
 		tab.Goto("file://" + file + shot.hash)
-		if shot.hash != "" {
+		if strings.Contains(shot.hash, "/") {
 			tab.Await(`document.getElementById("story").open`)
 		}
 		tab.Screenshot(filepath.Join("screenshots", shot.name+".png"))

@@ -103,7 +103,9 @@ func (c *cell) journalOf(ctx context.Context, client *control.Client, endpoint s
 		if c.origins == nil {
 			c.origins = map[string]time.Time{}
 		}
-		c.origins[endpoint] = time.Now().Add(-page.At)
+		if origin := time.Now().Add(-page.At); c.origins[endpoint].IsZero() || origin.Before(c.origins[endpoint]) {
+			c.origins[endpoint] = origin // the page that took the least time on its way tells best
+		}
 		if page.Lost > 0 {
 			return nil, from, fmt.Errorf("the journal lost %d events before they were read", page.Lost)
 		}

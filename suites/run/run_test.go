@@ -21,6 +21,7 @@ import (
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/suites/run"
+	"github.com/gatefault/gatefault/upstream"
 )
 
 // options choose cells of the built-in catalogue.
@@ -180,6 +181,23 @@ func TestLocalRunOfTheEmbeddedGateway(t *testing.T) {
 		if res.Verdict == run.Standard && res.Recovery == nil {
 			t.Errorf("%s: no recovery", res.ID)
 		}
+	}
+}
+
+// What the upstream saw can be put on the client's clock: the request arrives after it was sent and before its answer came.
+func TestClientAndJournalAgreeOnTimes(t *testing.T) {
+	res := perform(t, locally(options(t, run.Filter{Gateways: []string{"go"}, Scenarios: []string{"head.slow"}}))).Results[0]
+	x := res.Exchange
+	if x == nil || x.End != "complete" || !bytes.HasPrefix(x.Wrote, []byte("GET "+x.Mark+"/ HTTP/1.1\r\n")) {
+		t.Fatalf("got %+v", x)
+	}
+	arrived := slices.IndexFunc(res.Journal, func(e upstream.Event) bool { return strings.Contains(e.Target, x.Mark) })
+	if arrived < 0 {
+		t.Fatalf("the request is not in the journal: %+v", res.Journal)
+	}
+	e := res.Journal[arrived]
+	if at := e.At - x.Began[e.Endpoint]; at < 0 || at > res.Total {
+		t.Errorf("the request arrived %s after it was sent, its answer came after %s", at, res.Total)
 	}
 }
 

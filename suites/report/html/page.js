@@ -89,11 +89,12 @@ function lead(id, link) {
   button.setAttribute("aria-disabled", String(!link));
 }
 
-gf.addressed(dialog, async (id) => {
+gf.addressed(dialog, async (id, current) => {
   const link = links.get(id);
   if (!link) return false;
   const row = link.closest("tr");
   const told = JSON.parse(await gf.inflate(stories[row.dataset.story]));
+  if (!current()) return false;
   document.getElementById("story-title").textContent = `${row.cells[0].firstElementChild.textContent} · ${columnOf(link)}`;
   document.getElementById("story-body").innerHTML = told[id];
   const cells = [...row.querySelectorAll("a.gf-cell")];
