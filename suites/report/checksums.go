@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/gatefault/gatefault/suites/check"
 )
@@ -82,10 +81,7 @@ func cellsLine(r *check.Report, paint func(colour, text string) string) string {
 
 // CheckTiming says how long a check took; a whole one is held to its bar. Getting images is not counted.
 func CheckTiming(r *check.Report, whole bool) string {
-	text := "took " + seconds(r.Timing.Total)
-	if r.Timing.Images >= time.Second {
-		text += fmt.Sprintf(" (%s of it for getting images, not counted)", seconds(r.Timing.Images))
-	}
+	text := took(r.Timing)
 	if !whole || r.Bar() == 0 {
 		return text
 	}

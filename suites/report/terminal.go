@@ -238,10 +238,7 @@ func cells(n int) string {
 
 // Timing says how long a run took and where the time went; a whole run is held to its bar. Getting images is not counted.
 func Timing(t run.Timing, whole bool) string {
-	text := "took " + seconds(t.Total)
-	if t.Images >= time.Second {
-		text += fmt.Sprintf(" (%s of it for getting images, not counted)", seconds(t.Images))
-	}
+	text := took(t)
 	parts := fmt.Sprintf("longest parallel cell %s, slowest start %s, traffic %s, exclusive cells %s",
 		seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Traffic), seconds(t.Exclusive))
 	if !whole {
@@ -253,6 +250,21 @@ func Timing(t run.Timing, whole bool) string {
 	}
 	return fmt.Sprintf("%s, %s the bar of %s = 1.25 x (longest parallel cell %s + slowest start %s) + traffic %s + exclusive cells %s",
 		text, verdict, seconds(t.Bar()), seconds(t.LongestCell), seconds(t.SlowestStart), seconds(t.Traffic), seconds(t.Exclusive))
+}
+
+// took tells the whole time, and what of it says nothing about the run.
+func took(t run.Timing) string {
+	var of []string
+	if t.Images >= time.Second {
+		of = append(of, seconds(t.Images)+" of it for getting images, not counted")
+	}
+	if t.Busy > t.Total/2 {
+		of = append(of, "the machine was busy for "+seconds(t.Busy))
+	}
+	if len(of) == 0 {
+		return "took " + seconds(t.Total)
+	}
+	return fmt.Sprintf("took %s (%s)", seconds(t.Total), strings.Join(of, "; "))
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

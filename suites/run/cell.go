@@ -42,11 +42,12 @@ type cell struct {
 	gateFrom uint64          // where in its journal the fault begins
 	gateEnd  uint64          // and ends
 
-	way        *way                 // the route of a user's gateway; nil: a reference profile
-	everywhere bool                 // the fault goes to all servers of the route
-	seen       map[int]bool         // places, in endpoints, of the servers that answered the latest good requests
-	err        error                // why there is no observation
-	planned    Result               // the result before it ran
+	way        *way         // the route of a user's gateway; nil: a reference profile
+	everywhere bool         // the fault goes to all servers of the route
+	seen       map[int]bool // places, in endpoints, of the servers that answered the latest good requests
+	err        error        // why there is no observation
+	planned    Result       // the result before it ran
+	began      time.Time
 	runs       int                  // how often it ran before
 	missed     bool                 // the fault did not fire at the first
 	origins    map[string]time.Time // when each endpoint's journal began, on our clock
@@ -70,9 +71,9 @@ const (
 
 // run runs the cell to its verdict. It leaves the lane healthy, whatever happens.
 func (c *cell) run(ctx context.Context) {
-	began := time.Now()
-	defer func() { c.result.Took = time.Since(began) }()
-	if c.err = c.observe(ctx, began); c.err != nil {
+	c.began = time.Now()
+	defer func() { c.result.Took, c.result.Runs = time.Since(c.began), c.runs+1 }()
+	if c.err = c.observe(ctx, c.began); c.err != nil {
 		c.result.Verdict, c.result.Reason = verdictOf(c.err), c.err.Error()
 		if c.result.Verdict == NotInjected && c.way != nil && c.scenario.Prime && !c.after {
 			c.result.Verdict = Unsupported

@@ -50,6 +50,7 @@ func Check(ctx context.Context, opts Options, subject Subject) (*Report, error) 
 	if err != nil {
 		return nil, err
 	}
+	k.stage.machine = watchMachine()
 	report := &Report{Started: began}
 	if err = k.prepare(ctx); err == nil {
 		err = k.run(ctx, cells)
@@ -57,6 +58,7 @@ func Check(ctx context.Context, opts Options, subject Subject) (*Report, error) 
 		report.Stands = k.stands
 	}
 	err = errors.Join(err, ctx.Err(), k.stage.close(ctx))
+	k.stage.timing.Busy = k.stage.machine.taken()
 	report.Timing = k.stage.timing
 	report.time(time.Since(began))
 	return report, err

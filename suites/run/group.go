@@ -20,6 +20,7 @@ type group struct {
 	chain   bool   // a second gateway stands in front
 	cells   []*cell
 	parts   []*group         // instead of itself, when it did not start
+	failed  error            // why it did not start
 	gateway *gateway.Running // what clients talk to
 	inner   *gateway.Running // in a chain: the one behind, that talks to the upstream
 	lanes   map[class][]*lane
@@ -37,6 +38,27 @@ func (g *group) longest() (d time.Duration) {
 		}
 	}
 	return d
+}
+
+// begin starts the gateway, or one for each profile where several do not start together.
+func (g *group) begin(ctx context.Context) {
+	var refused *gateway.StartError
+	if g.failed = g.start(ctx); g.profile != "" || !errors.As(g.failed, &refused) {
+		return
+	}
+	var wg sync.WaitGroup
+	for _, part := range g.split() {
+		wg.Go(func() { part.failed = part.start(ctx) })
+	}
+	wg.Wait()
+}
+
+// whole is the group, or its parts.
+func (g *group) whole() []*group {
+	if g.parts != nil {
+		return g.parts
+	}
+	return []*group{g}
 }
 
 // run runs the group's parallel cells, longest first, unless the gateway did not start.
@@ -107,8 +129,7 @@ func (g *group) work(ctx context.Context, cells []*cell, done func(*cell)) {
 func (g *group) occupy(ctx context.Context, l *lane, once bool, queue <-chan *cell, done func(*cell)) {
 	for c := range queue {
 		c.lane, l.used = l, true
-		c.run(ctx)
-		if done(c); once {
+		if g.stage.run(ctx, c, done); once {
 			return
 		}
 	}
@@ -169,7 +190,7 @@ func (g *group) runExclusive(ctx context.Context, done func(*cell)) {
 			c.fail(Unsupported, lacks)
 		} else {
 			c.lane = g.free(c.class())
-			c.run(ctx)
+			g.stage.runAlone(ctx, c)
 		}
 		done(c)
 	}

@@ -98,6 +98,19 @@ func (q *queue) next(ctx context.Context, in *instance, s *strand) *cell {
 	return nil
 }
 
+// repeat takes a cell back, to run when those that did not run yet have begun.
+func (q *queue) repeat(c *cell) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	cells := q.waiting[c.way.strand]
+	i := slices.IndexFunc(cells, func(c *cell) bool { return c.scenario.Traffic != nil })
+	if i < 0 {
+		i = len(cells)
+	}
+	q.waiting[c.way.strand] = slices.Insert(cells, i, c)
+	q.changed.Broadcast()
+}
+
 // tell wakes those who wait for a cell.
 func (q *queue) tell() {
 	q.mu.Lock()
@@ -141,24 +154,21 @@ func (q *queue) rest() (all []*cell) {
 	return all
 }
 
-// useful tells how many instances the waiting cells have use for: one for each long cell, and as many as it takes to get
-// through the quick ones in the time of the longest, unless starting them takes longer than it saves. Strands run side by
-// side on each.
+// useful tells how many instances the waiting cells have use for: as many as it takes to get through them in the time of the
+// longest, unless starting them takes longer than it saves. A start wants a processor for its time, so starts take turns,
+// while cells mostly wait: n instances end after n x start / processors + work / n. Strands run side by side on each.
 func (q *queue) useful(start time.Duration) (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	turn := float64(max(start, leastStart)) / float64(parallelStarts)
 	for _, cells := range q.waiting {
-		long, work, span := 0, time.Duration(0), leastSpan
+		work, span := time.Duration(0), leastSpan
 		for _, c := range cells {
 			d := expectedOf(c.scenario) + q.late
-			if d < longCell {
-				work += d
-				continue
-			}
-			long, span = long+1, max(span, d)
+			work, span = work+d, max(span, d)
 		}
-		quick := min((work+span-1)/span, time.Duration(math.Ceil(math.Sqrt(2*float64(work)/float64(max(start, leastStart))))))
-		n = max(n, min(len(cells), max(2, long+int(quick))))
+		most := math.Ceil(math.Sqrt(float64(work) / turn))
+		n = max(n, min(len(cells), max(2, min(int((work+span-1)/span), int(most)))))
 	}
 	return n
 }

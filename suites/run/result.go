@@ -76,6 +76,7 @@ type Result struct {
 	Standing  bool           `json:"standing,omitempty"` // the fault stays in force, so recovery is not looked for
 	Watched   time.Duration  `json:"watched,omitempty"`  // that long recovery was looked for in vain and no longer, since it takes long after nearly every failure of the route
 	Took      time.Duration  `json:"took"`               // the whole cell
+	Runs      int            `json:"runs,omitempty"`     // how often it ran: again where what ran before it, or a busy machine, may have spoilt it
 	Exclusive bool           `json:"exclusive,omitempty"`
 
 	// Exchange is the request that Client answers, as its sender knows it.
@@ -130,11 +131,12 @@ type Report struct {
 // Timing is where a run's time went, all in nanoseconds.
 type Timing struct {
 	Total        time.Duration `json:"total"`
-	LongestCell  time.Duration `json:"longestCell"`  // of the cells that run in parallel
-	SlowestStart time.Duration `json:"slowestStart"` // of a gateway or the upstream, image at hand
-	Traffic      time.Duration `json:"traffic"`      // the cells with traffic, side by side after the others
-	Exclusive    time.Duration `json:"exclusive"`    // sum of the cells that run alone
-	Images       time.Duration `json:"images"`       // getting images, before anything could start
+	LongestCell  time.Duration `json:"longestCell"`    // of the cells that run in parallel
+	SlowestStart time.Duration `json:"slowestStart"`   // of a gateway or the upstream, image at hand
+	Traffic      time.Duration `json:"traffic"`        // the cells with traffic, side by side after the others
+	Exclusive    time.Duration `json:"exclusive"`      // sum of the cells that run alone
+	Images       time.Duration `json:"images"`         // getting images, before anything could start
+	Busy         time.Duration `json:"busy,omitempty"` // in which no processor of the machine was idle: a faster one would have saved most of it
 }
 
 // WithinBar tells whether the run, images at hand, took no longer than its bar.

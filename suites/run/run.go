@@ -5,9 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
@@ -33,6 +36,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 		report.collect(cells)
 	}
 	err = errors.Join(err, ctx.Err(), s.close(ctx))
+	s.timing.Busy = s.machine.taken()
 	report.Timing = s.timing
 	report.time(time.Since(began))
 	return report, err
@@ -103,42 +107,120 @@ func (s *stage) perform(ctx context.Context, cells []*cell) {
 		}
 	}
 	groups := s.groups(cells, done)
-	starts := make(chan struct{}, parallelStarts)
-	var wg sync.WaitGroup
-	for _, g := range longestFirst(groups) {
-		starts <- struct{}{}
-		wg.Go(func() {
-			err := g.start(ctx)
-			<-starts
-			var refused *gateway.StartError
-			if g.profile != "" || !errors.As(err, &refused) {
-				g.run(ctx, err, done)
-				return
-			}
-			for _, part := range g.split() {
-				wg.Go(func() { part.run(ctx, part.start(ctx), done) })
-			}
-		})
-		if s.opts.Apart {
-			wg.Wait()
+	if s.opts.Apart {
+		for _, g := range groups {
+			s.play(ctx, []*group{g}, done)
 			g.end()
 		}
+	} else {
+		s.play(ctx, groups, done)
 	}
-	wg.Wait()
+	s.repeat(ctx, done)
 	began := time.Now()
+	var wg sync.WaitGroup
 	for _, g := range groups {
 		wg.Go(func() { g.runTraffic(ctx, done) })
 	}
 	wg.Wait()
+	s.repeat(ctx, done)
 	s.waited(&s.timing.Traffic, time.Since(began))
 	for _, g := range groups {
 		g.runExclusive(ctx, done)
 	}
 }
 
-// parallelStarts bounds how many gateways start at once: more only slow each other down, and the rest can start while
-// the first ones' cells wait for timeouts.
-const parallelStarts = 4
+// play starts gateways and then runs their parallel cells: a start takes the processors from the cells.
+func (s *stage) play(ctx context.Context, groups []*group, done func(*cell)) {
+	starts := make(chan struct{}, parallelStarts)
+	var starting, wg sync.WaitGroup
+	for _, g := range longestFirst(groups) {
+		starts <- struct{}{}
+		starting.Go(func() {
+			g.begin(ctx)
+			<-starts
+		})
+	}
+	starting.Wait()
+	for _, g := range groups {
+		for _, part := range g.whole() {
+			wg.Go(func() { part.run(ctx, part.failed, done) })
+		}
+	}
+	wg.Wait()
+}
+
+// run runs a cell when the machine has room for it. It is not done if it is to run again.
+func (s *stage) run(ctx context.Context, c *cell, done func(*cell)) {
+	c.plan()
+	leave := s.machine.enter(ctx, expected(c.scenario))
+	c.run(ctx)
+	leave()
+	if s.spoilt(ctx, c) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.again = append(s.again, c)
+		return
+	}
+	done(c)
+}
+
+// runAlone runs a cell that has the machine to itself, again if something else took that meanwhile.
+func (s *stage) runAlone(ctx context.Context, c *cell) {
+	c.plan()
+	for c.run(ctx); s.spoilt(ctx, c); c.run(ctx) {
+		c.anewHere()
+	}
+}
+
+// plan keeps the result as it is before the cell's first run.
+func (c *cell) plan() {
+	if c.runs == 0 {
+		c.planned = *c.result
+	}
+}
+
+// anewHere is the cell as it was before it ran, on its lane.
+func (c *cell) anewHere() *cell {
+	l := c.lane
+	c.anew().lane = l
+	return c
+}
+
+// spoilt tells whether a cell was not as expected for want of a processor, maybe: it is to run again.
+func (s *stage) spoilt(ctx context.Context, c *cell) bool {
+	return c.runs+1 < maxRuns && ctx.Err() == nil && slices.Contains([]Verdict{Drifted, NotInjected, Error}, c.result.Verdict) &&
+		s.machine.busy(c.began, c.began.Add(c.result.Took))
+}
+
+// repeat runs cells again, each on its lane, few at a time.
+func (s *stage) repeat(ctx context.Context, done func(*cell)) {
+	for len(s.again) > 0 {
+		again := s.again
+		s.again = nil
+		s.say("%d cells run again: the machine was busy", len(again))
+		lanes := map[*lane][]*cell{}
+		for _, c := range again {
+			lanes[c.lane] = append(lanes[c.lane], c)
+		}
+		var wg errgroup.Group
+		wg.SetLimit(parallelRepeats)
+		for _, cells := range lanes {
+			wg.Go(func() error {
+				for _, c := range cells {
+					s.run(ctx, c.anewHere(), done)
+				}
+				return nil
+			})
+		}
+		_ = wg.Wait()
+	}
+}
+
+// parallelRepeats bounds how many cells run again at once.
+const parallelRepeats = 8
+
+// parallelStarts bounds how many gateways start at once: a start wants a processor for most of its time.
+var parallelStarts = min(max(2, runtime.NumCPU()), 8)
 
 // longestFirst orders groups by their longest cell.
 func longestFirst(groups []*group) []*group {

@@ -166,6 +166,10 @@ func (s *slot) run(ctx context.Context, in *instance, c *cell) {
 		s.again = append(s.again, c.anew())
 		return
 	}
+	if s.check.stage.spoilt(ctx, c) {
+		s.queue.repeat(c.anew())
+		return
+	}
 	s.check.done(c)
 	s.queue.done(c)
 	if ctx.Err() == nil {
@@ -188,6 +192,7 @@ func (s *slots) giveUp(ctx context.Context, c *cell) {
 
 // run runs a cell on its lane of the instance and looks whether that is as good as new afterwards.
 func (in *instance) run(ctx context.Context, c *cell) {
+	defer in.check.stage.machine.enter(ctx, expectedOf(c.scenario))()
 	c.lane = in.lanes[c.way]
 	c.after = c.used
 	if c.pace() > recoveryPause {

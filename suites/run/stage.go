@@ -32,6 +32,7 @@ const firstPort = 20000
 // stage is what the cells of a run play on: one or two upstreams and what gateways need to reach them.
 type stage struct {
 	opts    Options
+	machine *machine
 	engine  *gateway.Engine  // nil: no containers
 	network *gateway.Network // of the upstream
 	joined  *gateway.Network // of the gateways: the same, unless sabotaged
@@ -47,6 +48,7 @@ type stage struct {
 	mu     sync.Mutex                    // guards what follows
 	stops  []func(context.Context) error // side by side, first
 	undo   []func(context.Context) error // in reverse order, then
+	again  []*cell                       // that are to run again
 	timing Timing
 }
 
@@ -64,7 +66,7 @@ type upstreamHost struct {
 
 // newStage starts the upstreams. The caller closes the stage also after an error.
 func newStage(ctx context.Context, opts Options, memory, sockets bool) (*stage, error) {
-	s := &stage{opts: opts}
+	s := &stage{opts: opts, machine: watchMachine()}
 	s.local = sync.OnceValues(func() (*upstreamHost, error) {
 		if s.engine == nil {
 			return s.plain, nil
@@ -164,6 +166,7 @@ func (s *stage) waited(field *time.Duration, d time.Duration) {
 
 // close undoes everything: gateways and upstreams side by side, then the network, then the engine.
 func (s *stage) close(ctx context.Context) error {
+	s.machine.close()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownTimeout)
 	defer cancel()
 	errs := make([]error, len(s.stops))
