@@ -139,7 +139,7 @@ func (c *cell) view(x *Experiment) cellView {
 		v.Picture, v.Notes = template.HTML(p.SVG(fmt.Sprintf("x%d-%s", x.ID, c.gateway.Name))), p.Notes //nolint:gosec // the drawing escapes its texts
 	}
 	st := c.state(x.streams())
-	v.Step, v.Why = stepWords(st.Step), st.Why
+	v.Step, v.Why = stepWords(st.Step), look.Visible(st.Why)
 	for _, answer := range slices.Sorted(maps.Keys(st.Answers)) {
 		v.Answers = append(v.Answers, fmt.Sprintf("%d × %s", st.Answers[answer], answer))
 	}
@@ -168,7 +168,7 @@ func (c *cell) view(x *Experiment) cellView {
 		v.Outcome = strings.ToUpper(r.Traffic.String()[:1]) + r.Traffic.String()[1:] + "."
 	}
 	if v.Judged || r.Verdict != run.Observed {
-		v.Reason = report.Printable(r.Reason)
+		v.Reason = look.Visible(r.Reason)
 	}
 	story, err := report.Story(&shown, fmt.Sprintf("s%d-%s", x.ID, c.gateway.Name))
 	if err != nil {

@@ -1,3 +1,12 @@
+// Package lab is the live lab: a page on which one, or a class, breaks the upstream and sees what all gateways say.
+//
+// A [Session] is what all viewers have in common. It stands on a [run.Bench], whose seats are lanes with a fault in force as long as
+// one likes; an experiment ([Spec]) is a fault, a script or nothing with one request, a stream or none, or a whole scenario,
+// on some gateways at once. A [Server] shows the session to browsers, and tells them of changes by events.
+//
+// Others add pages with [Options.Pages]: they get the guard, the policy and the head of the lab, may use its assets, and take
+// seats of their own from [Session.Bench] to arm faults ([run.Seat.Arm]), send traffic and count its answers ([run.Seat.Ask] with
+// a [run.Watch]), and read logs ([run.Seat.Follow]).
 package lab
 
 import (
@@ -12,6 +21,7 @@ import (
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/look"
 	"github.com/gatefault/gatefault/suites/run"
 )
 
@@ -256,7 +266,7 @@ func (s *Session) follow(seat *run.Seat) (leave context.CancelFunc, gone chan st
 	s.wg.Go(func() {
 		defer close(gone)
 		seat.Follow(ctx, func(l gateway.Line) {
-			s.feed.publish(logMessage, LogLine{name, l.Time, l.Text[:min(len(l.Text), maxLine)]})
+			s.feed.publish(logMessage, LogLine{name, l.Time, look.VisibleLine(l.Text[:min(len(l.Text), maxLine)])})
 		})
 	})
 	return cancel, gone

@@ -69,6 +69,9 @@ func (s *Session) State() State {
 
 func (x *Experiment) state() ExperimentState {
 	st := ExperimentState{ID: x.ID, Title: x.Title, Spec: x.Spec}
+	if st.Spec.Script = ""; st.Spec.Request != nil { // what is long is not sent with every change
+		st.Spec.Request = &Request{Method: st.Spec.Request.Method, Path: st.Spec.Request.Path}
+	}
 	select {
 	case <-x.done:
 		st.Done = true

@@ -194,7 +194,11 @@ func (st *stand) any() (_ *standing, why string) {
 		if stands(in) {
 			return in, ""
 		}
-		why = in.err.Error()
+		select {
+		case <-in.ready:
+			why = in.err.Error()
+		default: // it starts
+		}
 	}
 	return nil, why
 }

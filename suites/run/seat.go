@@ -145,18 +145,23 @@ func Injection(name string, params fault.Args, script, profile string) *scenario
 
 // Clear makes the lane's upstream healthy. The gateway may go on failing for a while.
 func (s *Seat) Clear(ctx context.Context) error {
-	c := s.armed
-	if s.armed = nil; c == nil {
+	if s.armed == nil {
 		return nil
 	}
-	if err := c.clear(ctx, upstream.CloseExisting); err != nil {
+	if err := s.armed.clear(ctx, upstream.CloseExisting); err != nil {
 		return fmt.Errorf("clear the fault: %w", err)
 	}
+	s.armed = nil
 	return nil
 }
 
-// Leave clears the fault and gives the lane back.
+// leaveTimeout bounds the clearing of a seat that is left.
+const leaveTimeout = 10 * time.Second
+
+// Leave clears the fault, also when ctx has ended, and gives the lane back.
 func (s *Seat) Leave(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
+	defer cancel()
 	err := s.Clear(ctx)
 	s.free <- s.lane
 	return err
