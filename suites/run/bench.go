@@ -21,6 +21,7 @@ type Bench struct {
 	stage  *stage
 	run    string // part of the ids of cells
 	cells  atomic.Uint64
+	groups atomic.Uint64 // begun
 	stands []*stand
 }
 
@@ -149,6 +150,7 @@ func (b *Bench) open(ctx context.Context, st *stand, key string, cells []*cell) 
 		return in
 	}
 	in.group = &group{stage: b.stage, def: st.def, profile: key, chain: st.def.Profile(cells[0].scenario.Profile).Chain, cells: cells}
+	in.group.suffix = fmt.Sprintf(".%d", b.groups.Add(1))
 	if in.err = in.group.start(ctx); in.err != nil {
 		st.forget(ctx, key)
 		return in

@@ -179,6 +179,11 @@ func TestASeatIsHeldByOne(t *testing.T) {
 // A sort of lane that the bench did not begin with gets an instance of its own.
 func TestABenchStartsWhatIsAskedForLater(t *testing.T) {
 	b := bench(t, "healthy")
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.Take(gone, "go", run.Injection("conn.race", nil, "", "keepalive")); err == nil {
+		t.Error("a lane was given to one who is gone")
+	}
 	seat := take(t, b, run.Injection("conn.race", nil, "", "keepalive"))
 	if got := seat.Gateway(); got.Profile != "keepalive" || got.Version == "" {
 		t.Errorf("%+v", got)
