@@ -141,7 +141,7 @@ func (c *cell) recover(ctx context.Context) {
 		if streak == 0 {
 			c.seen = map[int]bool{}
 		}
-		ok, start := c.isWell(ctx, n)
+		ok, start := c.isWell(ctx, n, streak)
 		if n == 0 && c.pace() > recoveryPause {
 			began = start // until then it was not our turn
 		}
@@ -162,14 +162,18 @@ func (c *cell) recover(ctx context.Context) {
 }
 
 // burstSize is how many healthy requests a user's gateway gets at once, so that each of its workers gets some: they may remember
-// for themselves which servers failed (nginx without a zone, Apache's children).
-const burstSize = 8
+// for themselves which servers failed (nginx without a zone, Apache's children). After burstStreak good bursts in a row
+// each worker had its share, and single requests look for the rest of a recovery.
+const (
+	burstSize   = 8
+	burstStreak = 3
+)
 
 // isWell sends the n-th healthy request after a fault, or a burst of them, and tells whether all got through and when the
-// first was sent.
-func (c *cell) isWell(ctx context.Context, n int) (ok bool, start time.Time) {
-	if c.way == nil || !c.way.found.burst {
-		ex := c.healthy(ctx, c.numberedPhase(phaseRecover, n))
+// first was sent. So many before it were good in a row.
+func (c *cell) isWell(ctx context.Context, n, streak int) (ok bool, start time.Time) {
+	if c.way == nil || !c.way.found.burst || streak >= burstStreak {
+		ex := c.healthy(ctx, c.numberedPhase(phaseRecover, n*burstSize))
 		return c.isOurs(ex) == nil, ex.Start
 	}
 	return c.burst(ctx, n), time.Now()
