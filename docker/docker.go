@@ -1,7 +1,8 @@
 // Package docker holds the gateways as data: one folder a gateway, with its gateway.yaml, one template a profile and how to mend
 // what a check of a configuration finds (fixes.yaml); the
 // backends, likewise; and what is needed to make images: the upstream's Dockerfile and the builder of images from Debian
-// packages. In ci are pipelines to be copied, which no program reads.
+// packages. In ci are pipelines to be copied, and
+// docker-compose.yml is the live lab in a container; no program reads them.
 package docker
 
 import "embed"

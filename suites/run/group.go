@@ -20,6 +20,7 @@ type group struct {
 	chain   bool   // a second gateway stands in front
 	cells   []*cell
 	parts   []*group         // instead of itself, when it did not start
+	suffix  string           // of the gateway's name in those of the lanes' endpoints, where there are several groups of one sort
 	failed  error            // why it did not start
 	gateway *gateway.Running // what clients talk to
 	inner   *gateway.Running // in a chain: the one behind, that talks to the upstream

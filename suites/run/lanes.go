@@ -107,7 +107,7 @@ func (g *group) openClass(ctx context.Context, c class, n int) error {
 		return nil
 	}
 	for i := range n {
-		l, err := g.openLane(ctx, h, c, c.id(g.def.Name, i))
+		l, err := g.openLane(ctx, h, c, c.id(g.def.Name+g.suffix, i))
 		if errors.Is(err, upstream.ErrUnsupported) {
 			g.lacks[c] = err
 			return nil
