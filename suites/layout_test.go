@@ -19,11 +19,11 @@ var layers = [][]string{
 	{"upstream/control"},
 	{"scenarios/strict"},
 	{"scenarios"},
-	{"suites/config", "suites/probe", "suites/sandbox", "suites/syslog"},
+	{"suites/config", "suites/alert", "suites/probe", "suites/sandbox", "suites/syslog"},
 	{"suites/gateway"},
 	{"suites/run"},
 	{"suites/check"},
-	{"suites/report"},
+	{"suites/report", "suites/runbook"},
 	{"suites/cmd/gatefault"},
 }
 

@@ -39,6 +39,7 @@ type grammar struct {
 	Diff      diffCmd      `cmd:"" help:"Tell what changed between two reports."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
+	Runbook   runbookCmd   `cmd:"" help:"Write the runbook of your gateways, and the alerts that lead into it."`
 	Upstream  upstreamCmd  `cmd:"" help:"Run a chaos upstream that is steered with inject, clear and journal."`
 	Inject    injectCmd    `cmd:"" help:"Put a fault in force at an endpoint of a running upstream."`
 	Clear     clearCmd     `cmd:"" help:"Make an endpoint of a running upstream healthy, or all of them."`
