@@ -3,8 +3,8 @@ export CGO_ENABLED := 0
 GATEFAULT := bin/gatefault
 SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php') go.mod go.sum
 # Packages whose tests start gateways; they have the machine to themselves, one after the other.
-HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/cmd/... ./suites
-LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/report/... ./suites/alert/... ./suites/runbook/...
+HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/drill/... ./suites/cmd/... ./suites
+LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/report/... ./suites/alert/... ./suites/outside/... ./suites/runbook/...
 
 .PHONY: run test test-unit test-suites images lint setup clean
 

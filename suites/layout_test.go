@@ -20,10 +20,12 @@ var layers = [][]string{
 	{"scenarios/strict"},
 	{"scenarios"},
 	{"suites/config", "suites/alert", "suites/probe", "suites/sandbox", "suites/syslog"},
+	{"suites/outside"},
 	{"suites/gateway"},
 	{"suites/run"},
 	{"suites/check"},
 	{"suites/report", "suites/runbook"},
+	{"suites/drill"},
 	{"suites/cmd/gatefault"},
 }
 

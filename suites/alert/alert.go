@@ -7,7 +7,6 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"sync"
 	"time"
@@ -224,8 +223,7 @@ func (b *Book) Of(gateways ...string) (out []*Rule) {
 // tie finds the scenarios and causes that bring a rule about.
 func (r *Rule) tie(catalogue *scenarios.Catalogue) {
 	for _, s := range catalogue.All() {
-		named := slices.ContainsFunc(r.Patterns, func(p string) bool { ok, _ := path.Match(p, s.ID); return ok })
-		if named || r.answered(s) {
+		if s.Fits(r.Patterns) || r.answered(s) {
 			r.add(s.ID, s.Cause)
 		}
 	}

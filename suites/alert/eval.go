@@ -157,9 +157,9 @@ func (c *Counters) Values() (out []Value) {
 	return out
 }
 
-// increase is how much a series grew in the window that ends with scrape i. As in Prometheus at least two samples are
-// needed, and what lies between the first and the last of them is extended to the whole window: see extrapolatedRate in
-// prometheus promql/functions.go.
+// rate is how fast a series grew in the window that ends with scrape i, per second. As in Prometheus it takes two samples; between
+// the first and the last of them it grew as fast as in the whole window, which Prometheus extrapolates to in much the same way
+// (promql/functions.go, extrapolatedRate).
 func (c *Counters) rate(s *series, i int, over time.Duration) (perSecond float64, ok bool) {
 	first := i
 	for first > 0 && c.scrapes[i]-c.scrapes[first-1] <= over && !math.IsNaN(s.seen[first-1]) {

@@ -98,8 +98,8 @@ func (b *Book) form(r *Rule) ruleForm {
 		Labels: map[string]string{"severity": string(r.Severity), "gateway": r.Gateway},
 		Annotations: map[string]string{
 			"summary":     r.Title,
-			"description": "Possible causes: " + join(r.Causes) + ". Now {{ $value | humanize }}.",
-			"causes":      join(r.Causes),
+			"description": "Possible causes: " + scenarios.Names(r.Causes) + ". Now {{ $value | humanize }}.",
+			"causes":      scenarios.Names(r.Causes),
 			"scenarios":   strings.Join(r.Scenarios, ", "),
 			"runbook":     r.Runbook(),
 		}}
@@ -107,15 +107,7 @@ func (b *Book) form(r *Rule) ruleForm {
 
 // Runbook is the command that tells what to do.
 func (r *Rule) Runbook() string {
-	return "gatefault runbook -g " + r.Gateway + " -c " + strings.ReplaceAll(join(r.Causes), ", ", ",")
-}
-
-func join(all []scenarios.Cause) string {
-	out := make([]string, len(all))
-	for i, c := range all {
-		out[i] = string(c)
-	}
-	return strings.Join(out, ", ")
+	return "gatefault runbook -g " + r.Gateway + " -c " + strings.ReplaceAll(scenarios.Names(r.Causes), ", ", ",")
 }
 
 // sources lists which exporter each metric of the rules comes from, as comments.

@@ -51,6 +51,9 @@ func signs(catalogue *scenarios.Catalogue) (out []Sign) {
 	}
 	groups := map[string]*Sign{}
 	for k, by := range uses {
+		if mixed(k.pattern, by) {
+			continue
+		}
 		var types []string
 		for _, s := range by {
 			types = append(types, s.Error)
@@ -81,6 +84,11 @@ func signs(catalogue *scenarios.Catalogue) (out []Sign) {
 	})
 	name(out)
 	return out
+}
+
+// mixed tells whether a pattern is only one of traffic, in which several failures come together, each of which has a sign of its own.
+func mixed(pattern string, by []*scenarios.Scenario) bool {
+	return strings.Contains(pattern, "|") && !slices.ContainsFunc(by, func(s *scenarios.Scenario) bool { return s.Traffic == nil })
 }
 
 // name calls each sign by its only error type, or by the first of several and a number.

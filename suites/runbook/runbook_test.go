@@ -3,15 +3,18 @@ package runbook
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/alert"
 )
 
+var builtin = sync.OnceValues(scenarios.Builtin)
+
 func book(t *testing.T, gateways ...string) *Book {
 	t.Helper()
-	catalogue, err := scenarios.Builtin()
+	catalogue, err := builtin()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,7 +74,7 @@ func (b *Book) symptoms(out *strings.Builder, gateway string) {
 		if more := len(links) - 6; more > 0 {
 			links = append(links[:6], fmt.Sprintf("%d more", more))
 		}
-		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", r.Alert, cell(r.Title), join(r.Causes), strings.Join(links, ", "))
+		fmt.Fprintf(out, "| %s | %s | %s | %s |\n", r.Alert, cell(r.Title), scenarios.Names(r.Causes), strings.Join(links, ", "))
 	}
 	out.WriteString("\n")
 }
@@ -134,7 +134,7 @@ func (b *Book) log(out *strings.Builder, gateway string, p Product, s *scenarios
 	}
 	fmt.Fprintf(out, "**Find it** in %s\n\n```sh\ngrep -P %s\n```\n\n", p.Log, strings.Join(args, " \\\n  ")+" "+p.Log)
 	if alike := s.Alike[gateway]; len(alike) > 0 {
-		fmt.Fprintf(out, "Such lines alone do not tell it from: %s.\n\n", join(alike))
+		fmt.Fprintf(out, "Such lines alone do not tell it from: %s.\n\n", scenarios.Names(alike))
 	}
 }
 
@@ -157,14 +157,6 @@ func longestRun(lines []string) int {
 
 // quote makes one word of a text for a shell.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
-
-func join(all []scenarios.Cause) string {
-	out := make([]string, len(all))
-	for i, c := range all {
-		out[i] = string(c)
-	}
-	return strings.Join(out, ", ")
-}
 
 func (b *Book) missing(out *strings.Builder) {
 	if len(b.Impossible) == 0 {

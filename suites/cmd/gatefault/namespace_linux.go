@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -23,6 +24,9 @@ func (a *app) runInside(ctx context.Context, why string) (started bool, err erro
 	cmd := netns.Reexec(context.WithoutCancel(ctx), insideVariable+"="+why)
 	cmd.Stdout, cmd.Stderr = behind(a.out), behind(a.err)
 	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM
+	if err := a.passTyping(cmd); err != nil {
+		return false, err
+	}
 	start, end := make(chan error, 1), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -43,6 +47,24 @@ func (a *app) runInside(ctx context.Context, why string) (started bool, err erro
 		err = <-end
 	}
 	return true, exitOf(err)
+}
+
+// passTyping has the child read a pipe instead of a terminal, which would stop a process group in the background that reads it.
+func (a *app) passTyping(cmd *exec.Cmd) error {
+	if !a.terminal() {
+		return nil
+	}
+	cmd.Stdin = nil
+	cmd.Env = append(cmd.Env, terminalVariable+"=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	go func() { // ends with the input or, where that goes on, with this process, which has nothing left to do then
+		_, _ = io.Copy(in, a.in)
+		_ = in.Close()
+	}()
+	return nil
 }
 
 // exitOf passes on how the child ended; it has told the user itself.
