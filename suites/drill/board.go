@@ -205,18 +205,24 @@ func (b *Board) Do(command string) (string, error) {
 	return shown, err
 }
 
-// Body is the page's content; its script is drill.js below the path that the board is served at.
-func (b *Board) Body() (template.HTML, error) {
-	text, err := boardFiles.ReadFile("board.html")
-	return template.HTML(text), err
+// Page serves the board at a path: its page, which frame writes with the board's content and the address of its script, and below
+// it what the script asks. Whoever serves it keeps other sites' requests away.
+func (b *Board) Page(at string, frame func(w http.ResponseWriter, title string, body template.HTML, scripts ...string)) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.TrimSuffix(r.URL.Path, "/") != at || r.Method != http.MethodGet && r.Method != http.MethodHead {
+			b.serve(w, r)
+			return
+		}
+		body, _ := boardFiles.ReadFile("board.html") // embedded
+		frame(w, "Drill", template.HTML(body), at+"/drill.js")
+	})
 }
 
 // maxRequest bounds what a viewer may send, in bytes.
 const maxRequest = 4 << 10
 
-// ServeHTTP answers what the page's script asks, below any path: state, begin, do and drill.js. It sends no page; see
-// [Board.Body]. Whoever serves it keeps other sites' requests away.
-func (b *Board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve answers what the page's script asks: state, begin and do, and sends the script itself.
+func (b *Board) serve(w http.ResponseWriter, r *http.Request) {
 	switch r.Method + " " + path.Base(r.URL.Path) {
 	case "GET drill.js":
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")

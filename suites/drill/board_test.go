@@ -2,6 +2,8 @@ package drill
 
 import (
 	"encoding/json"
+	"fmt"
+	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -21,7 +23,9 @@ func newPage(t *testing.T) page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(b)
+	s := httptest.NewServer(b.Page("/drills", func(w http.ResponseWriter, title string, body template.HTML, scripts ...string) {
+		fmt.Fprintf(w, "<title>%s</title><script src=%q></script>%s", title, scripts[0], body)
+	}))
 	t.Cleanup(func() {
 		s.Close()
 		if err := b.Close(); err != nil {
@@ -56,7 +60,7 @@ func TestADrillOnAPage(t *testing.T) {
 	if p.ask("GET", "state", "", &v); v.Running || len(v.Gateways) != 1 {
 		t.Fatalf("%+v", v)
 	}
-	if code := p.ask("POST", "begin", `{"gateway":"go","level":1,"seed":4}`, nil); code != http.StatusOK {
+	if code := p.ask("POST", "begin", `{"gateway":"go","level":1,"seed":1}`, nil); code != http.StatusOK {
 		t.Fatalf("begin: %d", code)
 	}
 	for !strings.Contains(v.Status, " x ") { // until the fault shows, and at the latest until the drill is over
@@ -72,7 +76,7 @@ func TestADrillOnAPage(t *testing.T) {
 	if p.ask("GET", "state", "", &v); v.Running || v.Record == nil || !strings.Contains(v.Reveal, "It was ") {
 		t.Errorf("%+v", v)
 	}
-	if code := p.ask("POST", "begin", `{"gateway":"go","level":1,"seed":4}`, nil); code != http.StatusOK { // in its place
+	if code := p.ask("POST", "begin", `{"gateway":"go","level":1,"seed":1}`, nil); code != http.StatusOK { // in its place
 		t.Errorf("again: %d", code)
 	}
 }
@@ -89,6 +93,8 @@ func TestWhatAPageMayNotAsk(t *testing.T) {
 		{"POST", "do", `{"command":"status"`, http.StatusBadRequest},
 		{"POST", "do", `{"command":"status"}`, http.StatusOK}, // and is told that there is none
 		{"GET", "begin", "", http.StatusNotFound},
+		{"POST", "", "", http.StatusNotFound},
+		{"GET", "", "", http.StatusOK},
 		{"GET", "drill.js", "", http.StatusOK},
 	} {
 		if got := p.ask(c.method, c.what, c.body, nil); got != c.want {

@@ -38,6 +38,7 @@ type Drill struct {
 	journal  *journal
 	counters *alert.Counters
 	patience time.Duration // of commands
+	clients  time.Duration // how long they wait for an answer
 
 	now     time.Duration
 	armed   int // index of the fault in force; -1: none
@@ -90,7 +91,7 @@ type Answer struct {
 	Right bool          `json:"right"`
 }
 
-// clientPatience is how long the drill's clients wait for an answer.
+// clientPatience is how long the drill's clients wait for an answer, unless a test has less of it.
 const clientPatience = 8 * time.Second
 
 // atOnce bounds the requests that are under way.
@@ -98,7 +99,7 @@ const atOnce = 48
 
 // New begins a drill: every fault is tried once, so that none turns out to be impossible later, and then all is well. Close it.
 func New(ctx context.Context, o Options) (*Drill, error) {
-	d := &Drill{Options: o, way: o.Seat.Way(), armed: -1, patience: lookPatience, counters: o.Alerts.NewCounters(o.Seat.Gateway().Name), found: make([]found, len(o.Exercise.Faults)),
+	d := &Drill{Options: o, way: o.Seat.Way(), armed: -1, patience: lookPatience, clients: clientPatience, counters: o.Alerts.NewCounters(o.Seat.Gateway().Name), found: make([]found, len(o.Exercise.Faults)),
 		book: &runbook.Book{Gateways: []string{o.Seat.Gateway().Name}, Scenarios: o.Catalogue.All(), Alerts: o.Alerts}}
 	for i := range o.Exercise.Faults {
 		if err := errors.Join(o.Seat.Arm(ctx, o.Exercise.Faults[i].injection), o.Seat.Clear(ctx)); err != nil {
@@ -118,9 +119,6 @@ func (d *Drill) Close(ctx context.Context) error {
 	d.journal.close()
 	return d.Seat.Clear(ctx)
 }
-
-// Now is the drill's time.
-func (d *Drill) Now() time.Duration { return d.now }
 
 // Over tells whether everything was found, given up, or its time has passed.
 func (d *Drill) Over() bool { return d.over || d.now >= d.Exercise.Length }
@@ -192,7 +190,7 @@ func (d *Drill) stretch(ctx context.Context, until time.Duration) error {
 		s.second, s.mark = first+i/d.Exercise.Rate, d.mark()
 		path := d.Exercise.Paths[d.sent%len(d.Exercise.Paths)]
 		g.Go(func() error {
-			s.got = d.Seat.Send(ctx, s.mark, scenarios.Request{Method: "GET", Path: path}, clientPatience)
+			s.got = d.Seat.Send(ctx, s.mark, scenarios.Request{Method: "GET", Path: path}, d.clients)
 			return ctx.Err()
 		})
 	}

@@ -130,7 +130,7 @@ func TestEveryFaultCanBeFound(t *testing.T) {
 				if err != nil {
 					t.Skip(err)
 				}
-				d.patience = time.Second
+				d.patience, d.clients = time.Second, time.Second
 				play(t, d, "wait 5s", "wait 10s")
 				shown[i] = map[string]string{}
 				for _, command := range commands {

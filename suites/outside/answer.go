@@ -115,12 +115,7 @@ func (l *look) failure(a *Answer, e probe.Exchange) error {
 	a.MadeBy = sign
 	switch {
 	case sign != nil:
-		l.report.Findings = append(l.report.Findings, Finding{ID: "page-of-" + sign.ID, Bad: e.Status >= 500, Says: sign.Says, Detail: fmt.Sprintf("%d by %s", e.Status, sign.Product), Cite: sign.Cite})
-		for _, s := range sign.remain(l.catalogue, e.Status) {
-			if len(a.Errors) == 0 || l.possible[s.ID] { // Proxy-Status is the more exact of the two
-				l.possible[s.ID] = true
-			}
-		}
+		l.page(a, sign)
 		l.next(sign.Next...)
 	case len(a.Errors) > 0:
 	case e.Status == 502 || e.Status == 503 || e.Status == 504:
@@ -131,6 +126,27 @@ func (l *look) failure(a *Answer, e probe.Exchange) error {
 		l.find("blocked", fmt.Sprint(e.Status))
 	}
 	return nil
+}
+
+// atOnce is how soon an answer comes for which no usual timeout ran out.
+const atOnce = 100 * time.Millisecond
+
+// page notes whose page it is. What Proxy-Status left possible is the more exact of the two.
+func (l *look) page(a *Answer, sign *Signature) {
+	detail := fmt.Sprintf("%d by %s", a.Status, sign.Product)
+	early := a.FirstByte < atOnce
+	if early {
+		detail += ", at once, so no timeout ran out"
+	}
+	l.report.Findings = append(l.report.Findings, Finding{ID: "page-of-" + sign.ID, Bad: a.Status >= 500, Says: sign.Says, Detail: detail, Cite: sign.Cite})
+	if len(a.Errors) > 0 {
+		return
+	}
+	for _, s := range sign.remain(l.catalogue, a.Status) {
+		if !early || !strings.HasSuffix(s.Error, "timeout") {
+			l.possible[s.ID] = true
+		}
+	}
 }
 
 // ProxyError is what an intermediary tells in Proxy-Status (RFC 9209).

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/outside"
 	"github.com/gatefault/gatefault/suites/report"
 )
@@ -55,7 +56,7 @@ func (c *probeCmd) Run(ctx context.Context, a *app) error {
 	if c.JSON {
 		err = a.printJSON(r)
 	} else {
-		a.tellOutside(r)
+		a.tellOutside(r, catalogue)
 	}
 	if err == nil && r.Bad() {
 		return &failure{exitFindings, nil}
@@ -107,7 +108,7 @@ func nameServer(text string) (netip.AddrPort, error) {
 }
 
 // tellOutside prints what was seen, phase by phase, and what it means.
-func (a *app) tellOutside(r *outside.Report) {
+func (a *app) tellOutside(r *outside.Report, catalogue *scenarios.Catalogue) {
 	for _, v := range r.Visits {
 		a.printf("%s\n", report.Printable(v.URL))
 		a.table(visitRows(v))
@@ -125,13 +126,34 @@ func (a *app) tellOutside(r *outside.Report) {
 		return
 	}
 	a.bullets("What it shows", seen...)
-	if len(r.Causes) > 0 {
-		a.section("What remains possible", join(r.Causes)+": "+strings.Join(r.Scenarios, ", "))
-	}
+	a.possible(r, catalogue)
 	a.bullets("What to look at, in this order", r.Next...)
-	if len(r.Scenarios) > 0 {
-		a.block("Read more", "gatefault scenarios "+r.Scenarios[0])
+}
+
+// mostNamed is how many scenarios of a cause are named.
+const mostNamed = 4
+
+// possible lists the causes that remain, with some of their scenarios.
+func (a *app) possible(r *outside.Report, catalogue *scenarios.Catalogue) {
+	if len(r.Causes) == 0 {
+		return
 	}
+	a.printf("\nWhat remains possible\n")
+	var rows [][]string
+	for _, c := range r.Causes {
+		var ids []string
+		for _, s := range catalogue.All() {
+			if s.Cause == c && slices.Contains(r.Scenarios, s.ID) {
+				ids = append(ids, s.ID)
+			}
+		}
+		text := strings.Join(ids[:min(len(ids), mostNamed)], ", ")
+		if more := len(ids) - mostNamed; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		rows = append(rows, []string{"  " + string(c), text})
+	}
+	a.table(rows)
 }
 
 // visitRows are the phases of one visit.
