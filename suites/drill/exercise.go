@@ -278,29 +278,26 @@ const chainProfile = "chain"
 
 // tangle makes an exercise of level 3: two faults, one that comes and goes, or one behind the second tier.
 func (x *Exercise) tangle(r *rand.Rand, all []Candidate, possible func(scenario, profile string) bool) error {
-	any := func(Candidate) bool { return true }
+	whatever := func(Candidate) bool { return true }
 	switch r.IntN(3) {
 	case 0:
-		if err := errors.Join(x.hide(r, all, any, "", possible), x.hide(r, all, any, x.Profile, possible)); err != nil {
+		if err := x.hide(r, all, whatever, "", possible); err != nil {
+			return err
+		}
+		if err := x.hide(r, all, whatever, x.Profile, possible); err != nil {
 			return err
 		}
 		x.Faults[0].At, x.Faults[0].For = begins(r), 4*time.Minute
 		x.Faults[1].At = x.Faults[0].At + 5*time.Minute
 	case 1:
-		if err := x.hide(r, all, any, "", possible); err != nil {
+		if err := x.hide(r, all, whatever, "", possible); err != nil {
 			return err
 		}
 		x.Faults[0].At = begins(r)
 		x.Faults[0].On, x.Faults[0].Off = time.Duration(10+r.IntN(20))*time.Second, time.Duration(10+r.IntN(20))*time.Second
 	default:
-		for i := range all { // what a plain gateway meets, one behind another does
-			if slices.Contains(all[i].Profiles, run.PlainProfile) {
-				c := all[i]
-				c.Profiles = []string{chainProfile}
-				all = append(slices.Clone(all[:i]), append([]Candidate{c}, all[i+1:]...)...)
-			}
-		}
-		if err := x.hide(r, all, any, chainProfile, possible); err != nil {
+		plain := func(c Candidate) bool { return slices.Contains(c.Profiles, run.PlainProfile) } // what one gateway meets, so does one behind another
+		if err := x.hide(r, all, plain, chainProfile, possible); err != nil {
 			return err
 		}
 		x.Faults[0].At = begins(r)
@@ -313,7 +310,7 @@ func (x *Exercise) hide(r *rand.Rand, all []Candidate, wanted func(Candidate) bo
 	for _, i := range r.Perm(len(all)) {
 		c := all[i]
 		taken := slices.ContainsFunc(x.Faults, func(h Hidden) bool { return h.Scenario == c.Scenario })
-		if !wanted(c) || taken || profile != "" && !slices.Contains(c.Profiles, profile) {
+		if !wanted(c) || taken || profile != "" && profile != chainProfile && !slices.Contains(c.Profiles, profile) {
 			continue
 		}
 		in := profile

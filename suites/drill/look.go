@@ -74,7 +74,7 @@ func (d *Drill) service() string {
 	if last < 0 {
 		return "Nothing was asked yet."
 	}
-	from := -1 // the last count at least half a minute earlier, but not before the fault that is in force
+	from := -1 // the last count that is half a minute older, or the oldest
 	for i := last - 1; i >= 0; i-- {
 		if d.seconds[i].ended {
 			from = i
