@@ -4,9 +4,9 @@ GATEFAULT := bin/gatefault
 SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php') go.mod go.sum
 # Packages whose tests start gateways; they have the machine to themselves, one after the other.
 HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/cmd/... ./suites
-LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/report/...
+LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/picture/... ./suites/look/... ./suites/report/...
 
-.PHONY: run test test-unit test-suites images lint setup clean
+.PHONY: run test test-unit test-suites images screenshots lint setup clean
 
 run: $(GATEFAULT) ## start all gateways, inject every fault, print the judged table
 	$(GATEFAULT) run
@@ -22,12 +22,16 @@ test-suites: $(GATEFAULT) setup
 images: $(GATEFAULT) ## get or build the image of every gateway
 	$(GATEFAULT) images
 
+screenshots: $(GATEFAULT) setup ## the README's pictures, from a run of all gateways
+	$(GATEFAULT) run --json bin/screenshots.json || test $$? -le 3 # 1 and 3: cells that a picture shows as they are
+	go test ./suites/report -run TestScreenshots -screenshots $(CURDIR)/bin/screenshots.json
+
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
 
-setup: ## programs that some tests want: a registry, gateways to run without containers, a validator of XML
+setup: ## programs that some tests want: a registry, gateways to run without containers, a validator of XML, a browser
 	sh .ci/setup
 
 clean: $(GATEFAULT) ## everything that gatefault left or made, images included

@@ -23,6 +23,7 @@ var layers = [][]string{
 	{"suites/gateway"},
 	{"suites/run"},
 	{"suites/check"},
+	{"suites/picture", "suites/look", "suites/look/browse"},
 	{"suites/report"},
 	{"suites/cmd/gatefault"},
 }

@@ -37,6 +37,8 @@ type grammar struct {
 	Check     checkCmd     `cmd:"" help:"Check your own gateway configuration, unmodified: what it does to users when the upstream breaks, and how to mend it."`
 	Init      initCmd      `cmd:"" help:"Write a project for a configuration: what was found in it, and what else can be said."`
 	Diff      diffCmd      `cmd:"" help:"Tell what changed between two reports."`
+	Explain   explainCmd   `cmd:"" help:"Tell what happens in a scenario on a gateway: who sent what to whom and when, what was asked, and why."`
+	Report    reportCmd    `cmd:"" help:"Make a page to look at of a JSON report."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
 	Upstream  upstreamCmd  `cmd:"" help:"Run a chaos upstream that is steered with inject, clear and journal."`
