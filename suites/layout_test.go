@@ -25,6 +25,7 @@ var layers = [][]string{
 	{"suites/check"},
 	{"suites/picture", "suites/look", "suites/look/browse"},
 	{"suites/report"},
+	{"suites/lab"},
 	{"suites/cmd/gatefault"},
 }
 

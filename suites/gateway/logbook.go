@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -152,6 +153,41 @@ func (b *LogBook) Find(ctx context.Context, since time.Time, match func(string) 
 			return Line{}, ctx.Err()
 		}
 	}
+}
+
+// Follow gives the lines that arrive from now on, until ctx or the log ends. Of a reader that is too slow for the book's bounds
+// the oldest lines are lost.
+func (b *LogBook) Follow(ctx context.Context) iter.Seq[Line] {
+	b.mu.Lock()
+	next := b.first + len(b.lines)
+	b.mu.Unlock()
+	return func(yield func(Line) bool) {
+		for ctx.Err() == nil {
+			lines, after, changed, ended := b.from(next)
+			for _, line := range lines {
+				if !yield(line) {
+					return
+				}
+			}
+			if next = after; len(lines) > 0 {
+				continue
+			}
+			if ended {
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// from gives the lines from sequence number next on.
+func (b *LogBook) from(next int) (lines []Line, after int, changed <-chan struct{}, ended bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Clone(b.lines[max(0, next-b.first):]), b.first + len(b.lines), b.changed, b.ended
 }
 
 // scan looks through the lines from sequence number from on.

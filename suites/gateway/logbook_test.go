@@ -102,3 +102,28 @@ func TestLongLinesAreCutNotLost(t *testing.T) {
 		t.Errorf("got %d lines: %.40q", len(got), texts(got))
 	}
 }
+
+func TestFollowGivesLinesAsTheyComeUntilTheEnd(t *testing.T) {
+	book := NewLogBook(Regexp{})
+	book.Add("before")
+	lines := book.Follow(t.Context())
+	book.Add("first")
+	got := make(chan string)
+	go func() {
+		defer close(got)
+		for line := range lines {
+			got <- line.Text
+		}
+	}()
+	if text := <-got; text != "first" {
+		t.Errorf("got %q", text)
+	}
+	book.Add("second")
+	if text := <-got; text != "second" {
+		t.Errorf("got %q", text)
+	}
+	book.end()
+	if _, more := <-got; more {
+		t.Error("there was a line after the end")
+	}
+}

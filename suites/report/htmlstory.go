@@ -75,6 +75,16 @@ func (p *page) story(r *run.Result, id, repeat string, more []Fact) *story {
 	return s
 }
 
+// Story is what a page tells of one cell that stands alone in it, but for its picture, which the page shows in a place of its
+// own. id makes ids in it unique. Its classes are those of package look.
+func Story(r *run.Result, id string) (template.HTML, error) {
+	s := (&page{}).story(r, id, "", nil)
+	s.Picture, s.Notes = "", nil
+	var out strings.Builder
+	err := htmlTemplates.ExecuteTemplate(&out, "story", s)
+	return template.HTML(out.String()), err //nolint:gosec // made by a template
+}
+
 // logs tells the gateway's lines: those that are signs of the fault stand out, and signs that no line fits are told.
 func (s *story) logs(r *run.Result) {
 	signs := func(line string) bool {
@@ -147,6 +157,8 @@ func timesOf(r *run.Result) string {
 
 func recoveryWords(r *run.Result) string {
 	switch {
+	case r.Standing:
+		return ""
 	case r.Lasting:
 		return "the configuration is the fault: there is none"
 	case r.Watched > 0:

@@ -52,6 +52,8 @@ type cell struct {
 	missed     bool                 // the fault did not fire at the first
 	origins    map[string]time.Time // when each endpoint's journal began, on our clock
 	after      bool                 // another cell ran on the lane before
+	standing   bool                 // the fault is in force for every request, and stays
+	watch      Watch                // is told while the cell runs
 }
 
 // path gives the mark of the cell's requests in one phase: it stands in their target.
@@ -113,6 +115,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err := c.prepare(ctx); err != nil {
 		return err
 	}
+	c.watch.step(StepProve)
 	if err := c.proveHealthy(ctx); err != nil {
 		return notInjected{unhealthy{err}}
 	}
@@ -122,6 +125,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err := c.fillPool(ctx); err != nil {
 		return err
 	}
+	c.watch.step(StepInject)
 	from, err := c.begin(ctx)
 	if err != nil {
 		return err
@@ -133,6 +137,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 		return err
 	}
 	c.settle(ctx)
+	c.watch.step(StepAsk)
 	exchanges, err := c.request(ctx)
 	if err != nil {
 		return err
@@ -147,6 +152,7 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 		c.takeTurn(ctx)
 		exchanges = append(exchanges, c.send(ctx, c.path(phaseFault)))
 	}
+	c.watch.step(StepRecover)
 	c.recover(ctx)
 	p, evidence, err := c.evidence(ctx, from)
 	if ctx.Err() != nil {
@@ -271,7 +277,7 @@ func (c *cell) rule() upstream.Rule {
 		r = upstream.Rule{Script: c.scenario.Script}
 	}
 	r.Times = c.scenario.Times
-	if c.fault.Level == fault.Request && !c.checked() {
+	if c.fault.Level == fault.Request && !c.checked() && !c.standing {
 		r.Match.Target = c.meeting()
 	}
 	return r
@@ -300,7 +306,15 @@ func (c *cell) request(ctx context.Context) ([]probe.Exchange, error) {
 
 // send makes the scenario's request, marked.
 func (c *cell) send(ctx context.Context, mark string) probe.Exchange {
-	return c.entry.do(ctx, c.entry.request(mark, c.scenario.Request), c.scenario.Patience)
+	req := c.entry.request(mark, c.scenario.Request)
+	if c.watch.Asked != nil {
+		c.watch.Asked(mark, req)
+	}
+	ex := c.entry.do(ctx, req, c.scenario.Patience)
+	if c.watch.Answer != nil {
+		c.watch.Answer(ex)
+	}
+	return ex
 }
 
 // failedProbe tells of an observation that could not be made.

@@ -73,6 +73,7 @@ type Result struct {
 	Total     time.Duration  `json:"total,omitempty"`
 	Recovery  *time.Duration `json:"recovery,omitempty"` // from the end of the fault to the first of ten good answers; absent: not recovered
 	Lasting   bool           `json:"lasting,omitempty"`  // the configuration is the fault: there is no recovery to watch
+	Standing  bool           `json:"standing,omitempty"` // the fault stays in force, so recovery is not looked for
 	Watched   time.Duration  `json:"watched,omitempty"`  // that long recovery was looked for in vain and no longer, since it takes long after nearly every failure of the route
 	Took      time.Duration  `json:"took"`               // the whole cell
 	Runs      int            `json:"runs,omitempty"`     // how often it ran: again where what ran before it, or a busy machine, may have spoilt it

@@ -39,6 +39,7 @@ type grammar struct {
 	Diff      diffCmd      `cmd:"" help:"Tell what changed between two reports."`
 	Explain   explainCmd   `cmd:"" help:"Tell what happens in a scenario on a gateway: who sent what to whom and when, what was asked, and why."`
 	Report    reportCmd    `cmd:"" help:"Make a page to look at of a JSON report."`
+	Lab       labCmd       `cmd:"" help:"Open the live lab: a page on which a class breaks the upstream and sees what all gateways say."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
 	Upstream  upstreamCmd  `cmd:"" help:"Run a chaos upstream that is steered with inject, clear and journal."`

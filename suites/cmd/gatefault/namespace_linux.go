@@ -15,13 +15,13 @@ import (
 const namespaces = true
 
 // runInside runs this program again in a network namespace of its own and gives its exit code as a [failure]. started
-// is false when the system forbids such a namespace; then err says why.
+// is false when the system forbids such a namespace; then err says why. The files are handed on, from number 3.
 //
 // The child has a process group of its own, so that a terminal's Ctrl-C reaches it once: through us. It gets SIGTERM
 // when we die, whatever kills us; that is bound to the thread that started it (prctl(2) PR_SET_PDEATHSIG).
-func (a *app) runInside(ctx context.Context, why string) (started bool, err error) {
+func (a *app) runInside(ctx context.Context, why string, files ...*os.File) (started bool, err error) {
 	cmd := netns.Reexec(context.WithoutCancel(ctx), insideVariable+"="+why)
-	cmd.Stdout, cmd.Stderr = behind(a.out), behind(a.err)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = behind(a.out), behind(a.err), files
 	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM
 	start, end := make(chan error, 1), make(chan error, 1)
 	go func() {
