@@ -1,15 +1,18 @@
 # Every target does its own set-up. The program is static, because it is also what runs in the upstream's container.
 export CGO_ENABLED := 0
 GATEFAULT := bin/gatefault
-SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php') go.mod go.sum
+SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php' -o -path './suites/*.js' -o -path './suites/*.css' -o -path './suites/*.html') go.mod go.sum
 # Packages whose tests start gateways; they have the machine to themselves, one after the other.
-HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/drill/... ./suites/cmd/... ./suites
-LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/report/... ./suites/alert/... ./suites/outside/... ./suites/runbook/...
+HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/drill/... ./suites/lab/... ./suites/cmd/... ./suites
+LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/picture/... ./suites/look/... ./suites/report/... ./suites/alert/... ./suites/outside/... ./suites/runbook/...
 
-.PHONY: run test test-unit test-suites images lint setup clean
+.PHONY: run lab test test-unit test-suites images screenshots lint setup clean
 
 run: $(GATEFAULT) ## start all gateways, inject every fault, print the judged table
 	$(GATEFAULT) run
+
+lab: $(GATEFAULT) ## start all gateways and a page on which to break the upstream
+	$(GATEFAULT) lab
 
 test: lint test-unit test-suites ## everything
 
@@ -22,12 +25,17 @@ test-suites: $(GATEFAULT) setup
 images: $(GATEFAULT) ## get or build the image of every gateway
 	$(GATEFAULT) images
 
+screenshots: $(GATEFAULT) setup ## the README's pictures, from a run of all gateways
+	$(GATEFAULT) run --json bin/screenshots.json || test $$? -le 3 # 1 and 3: cells that a picture shows as they are
+	go test ./suites/report -run TestScreenshots -screenshots $(CURDIR)/bin/screenshots.json
+	GATEFAULT_BINARY=$(CURDIR)/$(GATEFAULT) go test ./suites/lab -run TestScreenshots -screenshots
+
 lint:
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these files"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
 
-setup: ## programs that some tests want: a registry, gateways to run without containers, a validator of XML
+setup: ## programs that some tests want: a registry, gateways to run without containers, a validator of XML, a browser
 	sh .ci/setup
 
 clean: $(GATEFAULT) ## everything that gatefault left or made, images included

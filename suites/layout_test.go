@@ -24,8 +24,10 @@ var layers = [][]string{
 	{"suites/gateway"},
 	{"suites/run"},
 	{"suites/check"},
+	{"suites/picture", "suites/look", "suites/look/browse"},
 	{"suites/report", "suites/runbook"},
 	{"suites/drill"},
+	{"suites/lab"},
 	{"suites/cmd/gatefault"},
 }
 

@@ -134,6 +134,8 @@ func (f Filter) match(e *Event) bool {
 type Page struct {
 	Events []Event `json:"events"`
 	Next   uint64  `json:"next"` // ask for events after this one next
+	// At is when the page was made, on the clock of the events: it tells how that clock and the reader's differ.
+	At time.Duration `json:"at,omitempty"`
 	// Lost counts events that were asked for and have left the ring already.
 	Lost uint64 `json:"lost,omitempty"`
 }
@@ -146,6 +148,7 @@ func (j *Journal) After(seq uint64, f Filter, limit int) Page {
 	page := Page{Events: []Event{}, Next: seq}
 	for j.scan(&page, f, limit) {
 	}
+	page.At = time.Since(j.start)
 	return page
 }
 

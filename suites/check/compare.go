@@ -43,10 +43,11 @@ type CellChange struct {
 }
 
 // Route and Scenario say which cell it is.
-func (c CellChange) Route() string    { return c.either().Route }
-func (c CellChange) Scenario() string { return c.either().ID }
+func (c CellChange) Route() string    { return c.Either().Route }
+func (c CellChange) Scenario() string { return c.Either().ID }
 
-func (c CellChange) either() *Cell {
+// Either is the cell as it is now or, if it is gone, as it was.
+func (c CellChange) Either() *Cell {
 	if c.New != nil {
 		return c.New
 	}

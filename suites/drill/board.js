@@ -5,7 +5,7 @@
   const base = new URL('.', document.currentScript.src).pathname;
 
   async function ask(what, body) {
-    const options = body === undefined ? {} : {method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(body)};
+    const options = body === undefined ? {} : {method: 'POST', headers: {'Content-Type': 'application/json', 'Gatefault-Lab': '1'}, body: JSON.stringify(body)};
     const response = await fetch(base + what, options);
     const out = await response.json();
     if (!response.ok) throw new Error(out.error || out.detail || response.statusText);

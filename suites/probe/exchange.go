@@ -47,6 +47,7 @@ type Chunk struct {
 type Exchange struct {
 	Local, Remote netip.AddrPort
 
+	Wrote     []byte        // the first bytes of the request, at most 1 KiB
 	Start     time.Time     // when dialing began or, on a used connection, sending
 	Dialed    time.Duration // the connection stood; 0 on a used connection
 	Secured   time.Duration // the TLS handshake was over; 0 without TLS and on a used connection

@@ -5,6 +5,7 @@ package probe
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -145,9 +146,14 @@ func (c *Conn) Do(ctx context.Context, req Request) Exchange {
 	return ex
 }
 
+// maxWrote bounds what an exchange keeps of its request.
+const maxWrote = 1 << 10
+
 // exchange sends the request and reads the answer at the same time.
 func (c *Conn) exchange(ctx context.Context, req Request, ex *Exchange) (reusable bool, sendErr error) {
-	sender := c.send(req.encode(c.addr), ex.Start)
+	request := req.encode(c.addr)
+	ex.Wrote = bytes.Clone(request[:min(len(request), maxWrote)])
+	sender := c.send(request, ex.Start)
 	reusable = parser{in: c.in, src: c.src, ex: ex, upgrade: req.upgrades()}.run(req.method())
 	if ex.Malformed != "" && c.src.err == nil {
 		c.readOn(ctx, ex.Start)

@@ -216,7 +216,7 @@ const evidenceLines, evidenceLength = 6, 160
 func (c *checked) evidence(all []check.Evidence) {
 	for _, e := range all {
 		label := fieldLabel(e.Kind)
-		for _, line := range quoteLines(e.Text, evidenceLines, evidenceLength) {
+		for _, line := range Quote(e.Text, evidenceLines, evidenceLength) {
 			c.printf("%s%s\n", label, line)
 			label = fieldLabel("")
 		}

@@ -176,7 +176,7 @@ func (c *checked) group(same []check.Cell) {
 	line := c.terminal.wrap(text + " " + Printable(who+": "+why))
 	c.printf("%s%s\n", c.paint(colour, text), strings.TrimPrefix(line, text))
 	if log != "" {
-		c.printf("%s%s\n", later, strings.Join(quoteLines(log, logLines, evidenceLength), "\n"+later))
+		c.printf("%s%s\n", later, strings.Join(Quote(log, logLines, evidenceLength), "\n"+later))
 	}
 	if len(same) > 1 {
 		c.ids(same)

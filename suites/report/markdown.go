@@ -96,7 +96,7 @@ func (m *markdown) finding(f check.Finding) {
 		m.paragraph("Ignored until "+f.Ignored.Until, f.Ignored.Reason)
 	}
 	for _, e := range f.Evidence {
-		m.printf("Evidence, %s:\n\n%s", mdText(e.Kind), mdBlock("text", strings.Join(quoteLines(e.Text, evidenceLines, evidenceLength), "\n")))
+		m.printf("Evidence, %s:\n\n%s", mdText(e.Kind), mdBlock("text", strings.Join(Quote(e.Text, evidenceLines, evidenceLength), "\n")))
 	}
 	if f.Reproduce != "" {
 		m.printf("Reproduce it alone:\n\n%s", mdBlock("sh", f.Reproduce))

@@ -5,46 +5,18 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	pages "github.com/gatefault/gatefault/suites/look"
 )
 
 // Printable shows text that others wrote, such as an upstream's answer or a gateway's log, so that it does nothing to
 // where it is shown: control characters, characters that turn the direction of text and bytes that are not UTF-8 are
 // escaped as Go does it, and so is the first character of what GitHub's runner would take for a command. Line feeds stay.
 func Printable(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool { return !plain(r) }) < 0 && !strings.Contains(text, "##[") && !strings.Contains(text, "::") {
-		return text
+	if !strings.Contains(text, "##[") && !strings.Contains(text, "::") {
+		return pages.Visible(text)
 	}
-	var out strings.Builder
-	for i, r := range text {
-		_, size := utf8.DecodeRuneInString(text[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&out, `\x%02x`, text[i])
-		case startsCommand(text, i):
-			fmt.Fprintf(&out, `\x%02x`, r)
-		case plain(r):
-			out.WriteRune(r)
-		default:
-			out.WriteString(escape(r))
-		}
-	}
-	return out.String()
-}
-
-func plain(r rune) bool { return unicode.IsPrint(r) || r == '\n' }
-
-func escape(r rune) string {
-	switch {
-	case r == '\t':
-		return `\t`
-	case r == '\r':
-		return `\r`
-	case r < utf8.RuneSelf:
-		return fmt.Sprintf(`\x%02x`, r)
-	case r <= 0xffff:
-		return fmt.Sprintf(`\u%04x`, r)
-	}
-	return fmt.Sprintf(`\U%08x`, r)
+	return pages.VisibleBut(text, startsCommand)
 }
 
 // startsCommand tells whether GitHub's runner would find a command of its own at i: ##[name] anywhere, ::name::value
@@ -62,9 +34,9 @@ func startsCommand(text string, i int) bool {
 // printableLine is [Printable] in one line.
 func printableLine(text string) string { return strings.ReplaceAll(Printable(text), "\n", `\n`) }
 
-// quoteLines puts others' text below each other with a mark before each line. It shows the first most lines, each cut to
+// Quote puts others' text below each other with a mark before each line. It shows the first most lines, each cut to
 // longest characters, and says how many are left out: a report is read by people, and the JSON report has everything.
-func quoteLines(text string, most, longest int) []string {
+func Quote(text string, most, longest int) []string {
 	all := strings.Split(strings.TrimRight(Printable(text), "\n"), "\n")
 	lines := all[:min(len(all), most)]
 	out := make([]string, len(lines))

@@ -48,11 +48,12 @@ type cell struct {
 	err        error        // why there is no observation
 	planned    Result       // the result before it ran
 	began      time.Time
-	runs       int   // how often it ran before
-	missed     bool  // the fault did not fire at the first
-	after      bool  // another cell ran on the lane before
-	standing   bool  // the fault is in force for every request, and stays
-	watch      Watch // is told while the cell runs
+	runs       int                  // how often it ran before
+	missed     bool                 // the fault did not fire at the first
+	origins    map[string]time.Time // when each endpoint's journal began, on our clock
+	after      bool                 // another cell ran on the lane before
+	standing   bool                 // the fault is in force for every request, and stays
+	watch      Watch                // is told while the cell runs
 }
 
 // path gives the mark of the cell's requests in one phase: it stands in their target.

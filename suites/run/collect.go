@@ -79,25 +79,32 @@ func (c *cell) faulted(events []upstream.Event) []upstream.Event {
 
 // journal reads all events of the lane's endpoints since from.
 func (c *cell) journal(ctx context.Context, from uint64) ([]upstream.Event, uint64, error) {
-	events, next, err := journalOf(ctx, c.control, c.endpoint, from)
+	events, next, err := c.journalOf(ctx, c.control, c.endpoint, from)
 	for _, s := range c.further {
 		if err != nil {
 			return events, next, err
 		}
 		var more []upstream.Event
-		more, _, err = journalOf(ctx, c.control, s.endpoint, from)
+		more, _, err = c.journalOf(ctx, c.control, s.endpoint, from)
 		events = append(events, more...)
 	}
 	slices.SortStableFunc(events, func(a, b upstream.Event) int { return cmp.Compare(a.Seq, b.Seq) })
 	return events, next, err
 }
 
-func journalOf(ctx context.Context, client *control.Client, endpoint string, from uint64) ([]upstream.Event, uint64, error) {
+// journalOf reads an endpoint's events since from, and notes how the journal's clock and ours differ.
+func (c *cell) journalOf(ctx context.Context, client *control.Client, endpoint string, from uint64) ([]upstream.Event, uint64, error) {
 	var events []upstream.Event
 	for {
 		page, err := client.Journal(ctx, control.JournalQuery{After: from, Filter: upstream.Filter{Endpoint: endpoint}})
 		if err != nil {
 			return nil, from, fmt.Errorf("read the journal: %w", err)
+		}
+		if c.origins == nil {
+			c.origins = map[string]time.Time{}
+		}
+		if origin := time.Now().Add(-page.At); c.origins[endpoint].IsZero() || origin.Before(c.origins[endpoint]) {
+			c.origins[endpoint] = origin // the page that took the least time on its way tells best
 		}
 		if page.Lost > 0 {
 			return nil, from, fmt.Errorf("the journal lost %d events before they were read", page.Lost)
@@ -159,7 +166,7 @@ func (c *cell) tapped(ctx context.Context, from uint64) ([]upstream.Event, error
 	if c.tapControl != c.control {
 		from = 0 // another journal, with few events
 	}
-	events, _, err := journalOf(ctx, c.tapControl, c.tap, from)
+	events, _, err := c.journalOf(ctx, c.tapControl, c.tap, from)
 	carried := map[uint64]bool{}
 	for _, e := range events {
 		if e.Kind == upstream.Relayed && e.By == upstream.ByClient && bytes.Contains(e.Sample, []byte(c.path(phaseFault))) {

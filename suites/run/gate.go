@@ -86,7 +86,7 @@ func (c *cell) gateEvents(ctx context.Context) (all []upstream.Event, err error)
 		return nil, nil
 	}
 	for _, to := range c.servers() {
-		events, _, err := journalOf(ctx, c.gateHost.control, gateID(to), c.gateFrom)
+		events, _, err := c.journalOf(ctx, c.gateHost.control, gateID(to), c.gateFrom)
 		if err != nil {
 			return nil, err
 		}

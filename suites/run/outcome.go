@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
@@ -27,14 +28,29 @@ func (c *cell) fill(exchanges []probe.Exchange, p proof) {
 		r.Again = c.later(exchanges[1], worst)
 		exchanges = exchanges[:1]
 	}
+	mark := c.path(phaseFault)
 	if c.scenario.Traffic != nil {
-		worst = c.fillTraffic(exchanges, p)
+		n := c.fillTraffic(exchanges, p)
+		worst, mark = exchanges[n], c.numbered(n)
 	} else {
 		r.Observed = c.outcome(worst, c.path(phaseFault), p)
 	}
 	r.By = c.maker(r.Observed)
 	r.FirstByte, r.Total = worst.FirstByte, worst.Done
-	r.Client = sample(worst)
+	r.Client, r.Exchange = sample(worst), c.exchange(worst, mark)
+}
+
+// exchange is what the client knows of the request that is shown.
+func (c *cell) exchange(ex probe.Exchange, mark string) *Exchange {
+	out := &Exchange{Mark: mark, Wrote: ex.Wrote, Dialed: ex.Dialed, Secured: ex.Secured, Sent: ex.Sent,
+		End: ex.End, Began: map[string]time.Duration{}}
+	for _, chunk := range ex.Chunks {
+		out.Size += int64(len(chunk.Data))
+	}
+	for endpoint, origin := range c.origins {
+		out.Began[endpoint] = ex.Start.Sub(origin)
+	}
+	return out
 }
 
 // outcome joins what the client saw of its request for path with what the upstream knows. An answer of the upstream to

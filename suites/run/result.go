@@ -6,6 +6,7 @@ import (
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/probe"
 	"github.com/gatefault/gatefault/upstream"
 )
 
@@ -72,15 +73,18 @@ type Result struct {
 	Total     time.Duration  `json:"total,omitempty"`
 	Recovery  *time.Duration `json:"recovery,omitempty"` // from the end of the fault to the first of ten good answers; absent: not recovered
 	Lasting   bool           `json:"lasting,omitempty"`  // the configuration is the fault: there is no recovery to watch
+	Standing  bool           `json:"standing,omitempty"` // the fault stays in force, so recovery is not looked for
 	Watched   time.Duration  `json:"watched,omitempty"`  // that long recovery was looked for in vain and no longer, since it takes long after nearly every failure of the route
 	Took      time.Duration  `json:"took"`               // the whole cell
 	Runs      int            `json:"runs,omitempty"`     // how often it ran: again where what ran before it, or a busy machine, may have spoilt it
 	Exclusive bool           `json:"exclusive,omitempty"`
 
-	Client  []Chunk          `json:"client,omitempty"`  // what the client received
-	Journal []upstream.Event `json:"journal,omitempty"` // what the upstream saw
-	Tap     []upstream.Event `json:"tap,omitempty"`     // in a chain: what passed between the two gateways
-	Log     []string         `json:"log,omitempty"`     // what the gateway logged of this cell
+	// Exchange is the request that Client answers, as its sender knows it.
+	Exchange *Exchange        `json:"exchange,omitempty"`
+	Client   []Chunk          `json:"client,omitempty"`  // what the client received
+	Journal  []upstream.Event `json:"journal,omitempty"` // what the upstream saw
+	Tap      []upstream.Event `json:"tap,omitempty"`     // in a chain: what passed between the two gateways
+	Log      []string         `json:"log,omitempty"`     // what the gateway logged of this cell
 	// SharedLog are lines of the cell's time that name no request: this cell's or another's.
 	SharedLog []string `json:"sharedLog,omitempty"`
 	Signs     []Sign   `json:"signs,omitempty"`
@@ -90,6 +94,19 @@ type Result struct {
 type Chunk struct {
 	At   time.Duration `json:"at"`
 	Data []byte        `json:"data"`
+}
+
+// Exchange is one request and how it ended. Times count from when its dialing began.
+type Exchange struct {
+	Mark    string        `json:"mark"`  // stands in the request's target, and so in the journal
+	Wrote   []byte        `json:"wrote"` // the first bytes of the request, at most 1 KiB
+	Dialed  time.Duration `json:"dialed,omitempty"`
+	Secured time.Duration `json:"secured,omitempty"` // the TLS handshake was over
+	Sent    time.Duration `json:"sent,omitempty"`    // the whole request was handed to the kernel
+	Size    int64         `json:"size,omitempty"`    // bytes received, of which Client has the first
+	End     probe.End     `json:"end,omitempty"`     // how it ended on the wire, at Result.Total
+	// Began is when it began on the clock of each endpoint's journal.
+	Began map[string]time.Duration `json:"began,omitempty"`
 }
 
 // Sign is a pattern of the scenario and the log line that it matched, if any.

@@ -175,7 +175,7 @@ func (s *Seat) Ask(ctx context.Context, req scenarios.Request, t *scenarios.Traf
 	if err != nil {
 		return nil, err
 	}
-	c.result.Method = req.Method
+	c.result.Method, c.result.Standing = req.Method, true
 	c.standing = true
 	if s.armed != nil {
 		c.gateHost, c.gateFrom, c.injected = s.armed.gateHost, s.armed.gateFrom, s.armed.injected

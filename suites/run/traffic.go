@@ -128,8 +128,8 @@ func (c *cell) flow(ctx context.Context) ([]probe.Exchange, error) {
 func (c *cell) numbered(i int) string { return fmt.Sprintf("%s-%d", c.path(phaseFault), i+1) }
 
 // fillTraffic sorts the requests by outcome and time. The observed outcome is the most frequent failure, or the first
-// answer's when none failed. It gives the exchange to show.
-func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) probe.Exchange {
+// answer's when none failed. It gives the place of the exchange to show.
+func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) int {
 	outcomes := make([]scenarios.Outcome, len(exchanges))
 	for i, ex := range exchanges {
 		outcomes[i] = c.outcome(ex, c.numbered(i), p)
@@ -142,7 +142,7 @@ func (c *cell) fillTraffic(exchanges []probe.Exchange, p proof) probe.Exchange {
 	if failed, _ := t.Failed(); len(failed) > 0 {
 		c.result.Observed = failed[0]
 	}
-	return exchanges[slices.Index(outcomes, c.result.Observed)]
+	return slices.Index(outcomes, c.result.Observed)
 }
 
 // leastBucket is the shortest part of a series; long traffic has longer ones, so that there are at most maxBuckets.

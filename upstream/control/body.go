@@ -18,7 +18,7 @@ func answer[In, Out any](f func(w http.ResponseWriter, r *http.Request, in In) (
 	c.serve = func(w http.ResponseWriter, r *http.Request) (any, error) {
 		var in In
 		if c.in != nil {
-			if err := decode(w, r, &in); err != nil {
+			if err := Decode(w, r, &in); err != nil {
 				return nil, err
 			}
 		}
@@ -34,8 +34,8 @@ func bodyType[T any]() reflect.Type {
 	return nil
 }
 
-// decode reads the body strictly into v.
-func decode(w http.ResponseWriter, r *http.Request, v any) error {
+// Decode reads a JSON body of at most [MaxBody] bytes strictly into v; every error is a [*Problem].
+func Decode(w http.ResponseWriter, r *http.Request, v any) error {
 	if err := checkMedia(r); err != nil {
 		return err
 	}

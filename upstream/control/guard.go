@@ -23,7 +23,7 @@ func newGuard(token string) guard {
 // check gives the reason why r may not pass, or nil.
 func (g *guard) check(r *http.Request, public bool) *Problem {
 	switch {
-	case !g.demand && !namesLoopback(r.Host):
+	case !g.demand && !NamesLoopback(r.Host):
 		return foreignHost.new("the Host field says %q; without a token only localhost and loopback addresses are answered", r.Host)
 	case !public && !g.authorised(r):
 		return noToken.new("send the header field Authorization: Bearer TOKEN with the control API's token")
@@ -44,9 +44,9 @@ func (g *guard) authorised(r *http.Request) bool {
 	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(hash[:], g.token[:]) == 1
 }
 
-// namesLoopback tells whether a Host field names this machine. A page of a name that its owner points to 127.0.0.1
+// NamesLoopback tells whether a Host field names this machine: localhost or a loopback address. A page of a name that its owner points to 127.0.0.1
 // could otherwise read and steer the API as if it were its own origin (DNS rebinding).
-func namesLoopback(host string) bool {
+func NamesLoopback(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		name = h

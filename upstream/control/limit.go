@@ -15,7 +15,8 @@ type limited struct {
 	once  sync.Once
 }
 
-func limit(l *net.TCPListener, n int) *limited {
+// Limit makes a listener accept no more connections while n of them are open.
+func Limit(l *net.TCPListener, n int) net.Listener {
 	return &limited{TCPListener: l, slots: make(chan struct{}, n), done: make(chan struct{})}
 }
 

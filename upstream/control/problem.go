@@ -111,8 +111,8 @@ func kindOf(err error, other problemType) problemType {
 	return other
 }
 
-// write sends the problem as the answer.
-func (p *Problem) write(w http.ResponseWriter) {
+// Write sends the problem as the answer.
+func (p *Problem) Write(w http.ResponseWriter) {
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")

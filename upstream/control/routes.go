@@ -59,7 +59,7 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if p.Status == http.StatusUnauthorized {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="gatefault"`)
 		}
-		p.write(w)
+		p.Write(w)
 		return
 	}
 	a.router.ServeHTTP(w, r)
@@ -80,7 +80,7 @@ func (a *api) handler(o operation) http.Handler {
 		if err != nil {
 			p := problem(err, failed)
 			a.log.Debug("control API", "operation", o.name, "status", p.Status, "err", err)
-			p.write(w)
+			p.Write(w)
 		} else if o.media == "" {
 			writeJSON(w, o, out)
 		}
@@ -125,12 +125,12 @@ func checkQuery(r *http.Request, known []parameter) error {
 func (a *api) miss(w http.ResponseWriter, r *http.Request) {
 	allowed := a.allowed(r)
 	if len(allowed) == 0 {
-		notFound.new("there is nothing at %s; %s lists what there is", r.URL.Path, prefix+"/openapi.json").write(w)
+		notFound.new("there is nothing at %s; %s lists what there is", r.URL.Path, prefix+"/openapi.json").Write(w)
 		return
 	}
 	list := strings.Join(allowed, ", ")
 	w.Header().Set("Allow", list)
-	wrongMethod.new("%s does not apply to %s; use %s", r.Method, r.URL.Path, list).write(w)
+	wrongMethod.new("%s does not apply to %s; use %s", r.Method, r.URL.Path, list).Write(w)
 }
 
 // allowed gives the methods that have a route for r's path.

@@ -74,7 +74,7 @@ func Listen(o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("control API: %w", err)
 	}
-	return &Server{opts: o, listener: limit(l, MaxConns), api: a}, nil
+	return &Server{opts: o, listener: Limit(l, MaxConns), api: a}, nil
 }
 
 func (o Options) withDefaults() Options {

@@ -52,6 +52,7 @@ type checkCmd struct {
 	ReportForm  bool           `name:"report-schema" xor:"how" help:"Print the JSON Schema of the JSON report."`
 	JSON        string         `name:"json" placeholder:"FILE" help:"Write the report as JSON; - is standard output."`
 	JUnit       string         `name:"junit" placeholder:"FILE" help:"Write it as JUnit XML; - is standard output."`
+	HTML        string         `name:"html" placeholder:"FILE" help:"Write it as a page to look at, one file that needs nothing else; - is standard output."`
 	Markdown    string         `placeholder:"FILE" help:"Write it as Markdown, for a job summary or a merge request; - is standard output."`
 	Annotations *bool          `negatable:"" help:"Print findings as commands for GitHub's runner, which shows them beside the lines of your configuration. Default: where GITHUB_ACTIONS is true."`
 }

@@ -20,7 +20,7 @@ import (
 
 // perform runs the check and writes all reports.
 func (c *checkCmd) perform(ctx context.Context, a *app, s *subject, here *place) error {
-	out, err := a.outputs(c.JSON, c.JUnit, c.Markdown)
+	out, err := a.outputs(c.JSON, c.JUnit, c.Markdown, c.HTML)
 	if err != nil {
 		return usage(err)
 	}
@@ -162,6 +162,7 @@ func (c *checkCmd) documents(out *outputs, r *check.Report, s *subject, gate che
 	return out.write(
 		document{c.JSON, func(w io.Writer) error { return report.CheckJSON(w, r, gate) }},
 		document{c.JUnit, func(w io.Writer) error { return report.CheckJUnit(w, r, gate) }},
+		document{c.HTML, func(w io.Writer) error { return report.CheckHTML(w, r, gate, report.HTMLOptions{Version: version()}) }},
 		document{c.Markdown, func(w io.Writer) error { return report.Markdown(w, r, c.options(out, s, gate)) }})
 }
 

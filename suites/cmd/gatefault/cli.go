@@ -37,6 +37,9 @@ type grammar struct {
 	Check     checkCmd     `cmd:"" help:"Check your own gateway configuration, unmodified: what it does to users when the upstream breaks, and how to mend it."`
 	Init      initCmd      `cmd:"" help:"Write a project for a configuration: what was found in it, and what else can be said."`
 	Diff      diffCmd      `cmd:"" help:"Tell what changed between two reports."`
+	Explain   explainCmd   `cmd:"" help:"Tell what happens in a scenario on a gateway: who sent what to whom and when, what was asked, and why."`
+	Report    reportCmd    `cmd:"" help:"Make a page to look at of a JSON report."`
+	Lab       labCmd       `cmd:"" help:"Open the live lab: a page on which a class breaks the upstream and sees what all gateways say."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
 	Probe     probeCmd     `cmd:"" help:"Look at a live site from outside: what each phase shows, who answered, what remains possible."`

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/gatefault/gatefault/suites/check"
@@ -12,6 +14,7 @@ type diffCmd struct {
 	Before   string `arg:"" help:"JSON report of gatefault check or gatefault run."`
 	After    string `arg:"" help:"Another one of the same command."`
 	Markdown bool   `help:"Print Markdown, for a merge request."`
+	HTML     string `name:"html" placeholder:"FILE" help:"Write a page with the stories of what changed side by side; - is standard output."`
 }
 
 // Help is shown below the flags.
@@ -37,17 +40,28 @@ func (c *diffCmd) Run(a *app) error {
 		return usagef("%s is of gatefault %s and %s of gatefault %s: they tell different things", c.Before, kinds[0], c.After, kinds[1])
 	}
 	changes, names := check.Compare(reports[0], reports[1]), [2]string{c.Before, c.After}
-	if err := c.show(a, changes, names); err != nil || changes.None() {
+	out, err := a.outputs(c.HTML)
+	if err != nil {
+		return usage(err)
+	}
+	defer out.discard()
+	page := document{c.HTML, func(w io.Writer) error {
+		known, err := knownScenarios("")
+		if err != nil {
+			return err
+		}
+		return report.ChangesHTML(w, changes, names, report.HTMLOptions{Version: version(), Scenario: known})
+	}}
+	if err := errors.Join(out.write(page), c.show(out.people, changes, names)); err != nil || changes.None() {
 		return err
 	}
 	return &failure{exitChanged, nil}
 }
 
-func (c *diffCmd) show(a *app, changes *check.Changes, names [2]string) error {
+func (c *diffCmd) show(s screen, changes *check.Changes, names [2]string) error {
 	if c.Markdown {
-		return report.ChangesMarkdown(a.out, changes, names)
+		return report.ChangesMarkdown(s, changes, names)
 	}
-	s := a.screen(a.out)
 	return report.Changes(s, changes, names, report.TerminalOptions{Width: s.width, Colour: s.colour})
 }
 

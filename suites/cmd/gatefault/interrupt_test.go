@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -222,6 +223,34 @@ func TestCheckLeavesNothing(t *testing.T) {
 			p.gone(t)
 		})
 	}
+}
+
+// The lab answers where browsers are, though all else may run in a network namespace of its own.
+func TestLabEndsAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	p := start(t, "lab", "--local", "--listen", "127.0.0.1:0")
+	url := ""
+	for line := range p.lines {
+		if _, after, found := strings.Cut(line, "The lab is at "); found {
+			url, _, _ = strings.Cut(after, " ")
+			break
+		}
+	}
+	resp, err := http.Get(url + "api/v1/catalogue")
+	if err != nil {
+		t.Fatalf("%v: %s", err, p.stderr.String())
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("%s", resp.Status)
+	}
+	if err := p.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if code, took := p.end(); code != exitOK || took > limit {
+		t.Errorf("exit code %d after %s: %s", code, took, p.stderr.String())
+	}
+	p.gone(t)
 }
 
 // A second Ctrl-C does not wait for anything.

@@ -10,4 +10,6 @@ import (
 // namespaces says that this system has no network namespaces.
 const namespaces = false
 
-func (a *app) runInside(context.Context, string) (bool, error) { return false, errors.ErrUnsupported }
+func (a *app) runInside(context.Context, string, ...*os.File) (bool, error) {
+	return false, errors.ErrUnsupported
+}

@@ -11,7 +11,7 @@ import (
 
 // perform runs the cells and writes all reports.
 func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *place) error {
-	out, err := a.outputs(c.JSON, c.JUnit)
+	out, err := a.outputs(c.JSON, c.JUnit, c.HTML)
 	if err != nil {
 		return usage(err)
 	}
@@ -25,18 +25,7 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 	if out := sel.without(); out != "" {
 		p.say(out)
 	}
-	result, err := run.Run(ctx, run.Options{
-		Scenarios: sel.cells(), Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
-		Local: !here.containers, NoEngine: c.wish(sel).noEngine(here), OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf,
-		Lanes: c.Lanes, Apart: c.ByProfile,
-		Progress: func(s run.Progress) {
-			if s.Result != nil {
-				cutOff(ctx, s.Result)
-			}
-			p.step(s)
-		},
-	})
-	p.end()
+	result, err := c.runCells(ctx, sel, here, p)
 	if result == nil {
 		return err
 	}
@@ -55,6 +44,22 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 		return err
 	}
 	return c.conclude(ctx, result, err)
+}
+
+// runCells runs the cells and shows how far they are.
+func (c *runCmd) runCells(ctx context.Context, sel *selection, here *place, p *progress) (*run.Report, error) {
+	defer p.end()
+	return run.Run(ctx, run.Options{
+		Scenarios: sel.cells(), Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
+		Local: !here.containers, NoEngine: c.wish(sel).noEngine(here), OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf,
+		Lanes: c.Lanes, Apart: c.ByProfile,
+		Progress: func(s run.Progress) {
+			if s.Result != nil {
+				cutOff(ctx, s.Result)
+			}
+			p.step(s)
+		},
+	})
 }
 
 // conclude gives what the run earned: an error with its exit code, or nil.
@@ -79,5 +84,8 @@ func (c *runCmd) conclude(ctx context.Context, r *run.Report, err error) error {
 func (c *runCmd) documents(out *outputs, r *run.Report, sel *selection) error {
 	return out.write(
 		document{c.JSON, func(w io.Writer) error { return report.JSON(w, r, version()) }},
-		document{c.JUnit, func(w io.Writer) error { return report.JUnit(w, r, c.repeat(sel)) }})
+		document{c.JUnit, func(w io.Writer) error { return report.JUnit(w, r, c.repeat(sel)) }},
+		document{c.HTML, func(w io.Writer) error {
+			return report.HTML(w, r, report.HTMLOptions{Version: version(), Repeat: c.repeat(sel)})
+		}})
 }

@@ -33,6 +33,7 @@ type runCmd struct {
 	DryRun    bool           `xor:"how" help:"List the cells, and where and with which images they would run."`
 	JSON      string         `name:"json" placeholder:"FILE" help:"Write the results as JSON; - is standard output."`
 	JUnit     string         `name:"junit" placeholder:"FILE" help:"Write the results as JUnit XML; - is standard output."`
+	HTML      string         `name:"html" placeholder:"FILE" help:"Write the results as a page to look at, one file that needs nothing else; - is standard output."`
 }
 
 // Help is shown below the flags.
