@@ -1,10 +1,10 @@
 # Every target does its own set-up. The program is static, because it is also what runs in the upstream's container.
 export CGO_ENABLED := 0
 GATEFAULT := bin/gatefault
-SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php' -o -path './suites/*.js' -o -path './suites/*.css') go.mod go.sum
+SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php' -o -path './suites/*.js' -o -path './suites/*.css' -o -path './suites/*.html') go.mod go.sum
 # Packages whose tests start gateways; they have the machine to themselves, one after the other.
-HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/lab/... ./suites/cmd/... ./suites
-LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/picture/... ./suites/look/... ./suites/report/...
+HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/drill/... ./suites/lab/... ./suites/cmd/... ./suites
+LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/picture/... ./suites/look/... ./suites/report/... ./suites/alert/... ./suites/outside/... ./suites/runbook/...
 
 .PHONY: run lab test test-unit test-suites images screenshots lint setup clean
 

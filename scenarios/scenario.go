@@ -6,6 +6,8 @@ package scenarios
 
 import (
 	"bytes"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +21,15 @@ type Cause string
 func Causes() []Cause {
 	return []Cause{"overload", "crash", "dns", "firewall", "network", "timeout", "application-bug", "reuse", "tls",
 		"misconfiguration", "security-block", "cache", "protocol", "none"}
+}
+
+// Names lists causes as a sentence does.
+func Names(all []Cause) string {
+	out := make([]string, len(all))
+	for i, c := range all {
+		out[i] = string(c)
+	}
+	return strings.Join(out, ", ")
 }
 
 // EndpointKind says what serves the scenario's upstream address.
@@ -198,6 +209,11 @@ type Operator struct {
 	Checks     []string `yaml:"checks" json:"checks" jsonschema:"in the order to try them"`
 	Fix        string   `yaml:"fix" json:"fix"`
 	Prevention string   `yaml:"prevention" json:"prevention"`
+}
+
+// Fits tells whether the id fits one of the patterns, which are those of path.Match.
+func (s *Scenario) Fits(patterns []string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, s.ID); return ok })
 }
 
 // Layer is the part of the fault's name before the dot.

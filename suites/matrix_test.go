@@ -1,8 +1,12 @@
 package suites_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +21,7 @@ import (
 	"github.com/gatefault/gatefault/docker"
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
+	"github.com/gatefault/gatefault/suites/outside"
 	"github.com/gatefault/gatefault/suites/run"
 )
 
@@ -196,9 +201,29 @@ func accept(r *run.Result) {
 	if required() && r.Gateway.Place == gateway.PlaceLocal {
 		Fail(r.Gateway.Name + " ran as a local process, though containers are required")
 	}
+	if r.Observed.Kind == scenarios.Made && r.Observed.Status >= http.StatusInternalServerError && r.Traffic == nil {
+		recognised(r)
+	}
 	for _, s := range r.Signs {
 		Expect(s.Line).NotTo(BeEmpty(), "no log line matches the sign %q; the log was:\n%s", s.Pattern, strings.Join(r.Log, "\n"))
 	}
+}
+
+// recognised asserts that whoever looks at the site from outside is told which product made the answer.
+func recognised(r *run.Result) {
+	GinkgoHelper()
+	var all []byte
+	for _, c := range r.Client {
+		all = append(all, c.Data...)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(all)), nil)
+	Expect(err).NotTo(HaveOccurred())
+	body, err := io.ReadAll(resp.Body)
+	Expect(err).NotTo(HaveOccurred())
+	sign, err := outside.Recognise(resp.StatusCode, resp.Header, body)
+	Expect(err).NotTo(HaveOccurred())
+	Expect(sign).NotTo(BeNil(), "nobody's page:\n%s", all)
+	Expect(sign.Gateway).To(Equal(r.Gateway.Name), "%s:\n%s", sign.ID, all)
 }
 
 // observation shows a result in a report.

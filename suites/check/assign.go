@@ -60,6 +60,8 @@ func (r *PlannedRoute) characterize() {
 	r.traits.sockets = !slices.ContainsFunc(r.Servers, func(s config.Server) bool { return !socket(s) })
 	r.traits.network = !slices.ContainsFunc(r.Servers, socket)
 	r.traits.far = !slices.ContainsFunc(r.Servers, func(s config.Server) bool { return s.Kind() == config.Loopback || s.Kind() == config.Socket })
+	r.traits.names = slices.ContainsFunc(r.Servers, func(s config.Server) bool { return s.Kind() == config.Name })
+	r.traits.several = len(r.Servers) > 1
 	for name := range r.Request.Headers {
 		r.traits.upgrade = r.traits.upgrade || strings.EqualFold(name, "Upgrade")
 	}

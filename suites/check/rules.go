@@ -29,6 +29,7 @@ type rules struct {
 	Telling []string `yaml:"telling"`
 	Also    []also   `yaml:"also"`
 	Known   []known  `yaml:"known"`
+	Happens []rule   `yaml:"happens"`
 }
 
 // rule is what scenarios ask of a route.
@@ -48,6 +49,9 @@ type rule struct {
 	Verify    *bool    `yaml:"verify"`
 	Far       *bool    `yaml:"far"`
 	Upgrade   *bool    `yaml:"upgrade"`
+	Names     *bool    `yaml:"names"`
+	Several   *bool    `yaml:"several"`
+	Ours      bool     `yaml:"ours"`
 	Why       string   `yaml:"why"`
 }
 
@@ -126,6 +130,11 @@ func decodeRules(data []byte) (*rules, error) {
 			errs = append(errs, doc.Errorf(fmt.Sprintf("rules.%d", i), "a rule has either never, or conditions and why, or none of them"))
 		}
 	}
+	for i, rule := range r.Happens {
+		if !rule.conditional() || rule.Why == "" {
+			errs = append(errs, doc.Errorf(fmt.Sprintf("happens.%d", i), "a rule has conditions and why"))
+		}
+	}
 	for i, w := range r.Waits {
 		if w.For != connecting && w.For != reading {
 			errs = append(errs, doc.Errorf(fmt.Sprintf("waits.%d.for", i), "for is %q; it must be connect or read", w.For))
@@ -150,7 +159,8 @@ func decodeRules(data []byte) (*rules, error) {
 }
 
 func (r rule) conditional() bool {
-	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil || r.Far != nil || r.Upgrade != nil
+	return r.Protocols != nil || r.Network != nil || r.Sockets != nil || r.Pool != nil || r.WebSocket != nil || r.Verify != nil || r.Far != nil || r.Upgrade != nil ||
+		r.Names != nil || r.Several != nil
 }
 
 // about tells whether the rule speaks of a scenario.
@@ -174,6 +184,8 @@ type traits struct {
 	sockets  bool // all are
 	far      bool // all are on other machines
 	upgrade  bool // its request asks for another protocol
+	names    bool // a server's name is looked up
+	several  bool // there is more than one
 
 	pool, websocket, verify bool
 	only                    []string // patterns of the scenarios that run, if not all do
@@ -183,7 +195,7 @@ func (r rule) met(t traits) bool {
 	is := func(want *bool, has bool) bool { return want == nil || *want == has }
 	return (r.Protocols == nil || slices.Contains(r.Protocols, t.protocol)) && is(r.Network, t.network) && is(r.Sockets, t.sockets) &&
 		is(r.Pool, t.pool) && is(r.WebSocket, t.websocket) && is(r.Verify, t.verify) && is(r.Far, t.far) &&
-		is(r.Upgrade, t.upgrade)
+		is(r.Upgrade, t.upgrade) && is(r.Names, t.names) && is(r.Several, t.several)
 }
 
 // leftOut gives the reason why a scenario does not run on a route; empty: it does.

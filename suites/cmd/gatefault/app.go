@@ -90,6 +90,18 @@ func (a *app) screen(w io.Writer) screen {
 	return s
 }
 
+// terminalVariable tells a program whose input is a pipe that a person types at its other end.
+const terminalVariable = "GATEFAULT_TERMINAL"
+
+// terminal tells whether a person types the input.
+func (a *app) terminal() bool {
+	if a.env[terminalVariable] != "" {
+		return true
+	}
+	_, is := term.GetFdInfo(a.in)
+	return is
+}
+
 // errInterrupted is the cause of a context that a signal ended.
 var errInterrupted = errors.New("interrupted")
 

@@ -42,6 +42,10 @@ type grammar struct {
 	Lab       labCmd       `cmd:"" help:"Open the live lab: a page on which a class breaks the upstream and sees what all gateways say."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
+	Probe     probeCmd     `cmd:"" help:"Look at a live site from outside: what each phase shows, who answered, what remains possible."`
+	Drill     drillCmd     `cmd:"" help:"Rehearse an incident: traffic, a hidden fault, and what you would have at work to find it."`
+	Gameday   gamedayCmd   `cmd:"" help:"Rehearse several incidents by a schedule of your own."`
+	Runbook   runbookCmd   `cmd:"" help:"Write the runbook of your gateways, and the alerts that lead into it."`
 	Upstream  upstreamCmd  `cmd:"" help:"Run a chaos upstream that is steered with inject, clear and journal."`
 	Inject    injectCmd    `cmd:"" help:"Put a fault in force at an endpoint of a running upstream."`
 	Clear     clearCmd     `cmd:"" help:"Make an endpoint of a running upstream healthy, or all of them."`

@@ -61,6 +61,9 @@ func start(t *testing.T, args ...string) *program {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := p.StdinPipe(); err != nil { // open until the program ends
+		t.Fatal(err)
+	}
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -171,6 +174,23 @@ func TestKillLeavesNoProcess(t *testing.T) {
 	}
 	p.end()
 	p.gone(t)
+}
+
+// A drill waits for commands, with a fault in force.
+func TestDrillLeavesNothing(t *testing.T) {
+	t.Parallel()
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGKILL} {
+		p := start(t, "drill", "--local", "--seed", "1")
+		p.await(t, "You are on call")
+		if err := p.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		code, took := p.end()
+		if signal == syscall.SIGINT && (code != exitInterrupted || took > limit || p.stderr.String() != "gatefault: interrupted\n") {
+			t.Errorf("exit code %d after %s: %s", code, took, p.stderr.String())
+		}
+		p.gone(t)
+	}
 }
 
 // A check's gateways live in sandboxes, whose processes end with it however it ends.

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
 	"text/tabwriter"
 
+	"github.com/gatefault/gatefault/suites/drill"
 	"github.com/gatefault/gatefault/suites/lab"
 	"github.com/gatefault/gatefault/suites/run"
 )
@@ -75,8 +77,18 @@ func (c *labCmd) Run(ctx context.Context, a *app) error {
 		return err
 	}
 	session := lab.NewSession(bench, catalogue, nil)
-	err = c.serve(ctx, a, lab.Options{Listener: listener, Token: c.Token, Session: session, Lessons: lessons})
+	board, err := drill.NewBoard(bench, catalogue, 0)
+	if err == nil {
+		err = c.serve(ctx, a, lab.Options{Listener: listener, Token: c.Token, Session: session, Lessons: lessons, Pages: []lab.Page{drills(board)}})
+		err = errors.Join(err, board.Close())
+	}
 	return errors.Join(err, session.Close(ctx), bench.Close(ctx))
+}
+
+// drills is the lab's page of drills.
+func drills(b *drill.Board) lab.Page {
+	const at = "/drills"
+	return lab.Page{Path: at, Title: "Drills", Handler: func(s *lab.Server) http.Handler { return b.Page(at, s.Frame) }}
 }
 
 // serve tells where the lab is, and answers until ctx ends.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"runtime"
@@ -23,6 +24,10 @@ func (a *app) runInside(ctx context.Context, why string, files ...*os.File) (sta
 	cmd := netns.Reexec(context.WithoutCancel(ctx), insideVariable+"="+why)
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = behind(a.out), behind(a.err), files
 	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM
+	pass, err := a.passTyping(cmd)
+	if err != nil {
+		return false, err
+	}
 	start, end := make(chan error, 1), make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
@@ -36,6 +41,7 @@ func (a *app) runInside(ctx context.Context, why string, files ...*os.File) (sta
 	if err := <-start; err != nil {
 		return false, err
 	}
+	pass()
 	select {
 	case err = <-end:
 	case <-ctx.Done():
@@ -43,6 +49,26 @@ func (a *app) runInside(ctx context.Context, why string, files ...*os.File) (sta
 		err = <-end
 	}
 	return true, exitOf(err)
+}
+
+// passTyping has the child read a pipe instead of a terminal, which would stop a process group in the background that reads it.
+// pass begins to fill the pipe.
+func (a *app) passTyping(cmd *exec.Cmd) (pass func(), err error) {
+	if !a.terminal() {
+		return func() {}, nil
+	}
+	cmd.Stdin = nil
+	cmd.Env = append(cmd.Env, terminalVariable+"=1")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	return func() {
+		go func() { // ends with the input or, where that goes on, with this process, which has nothing left to do then
+			_, _ = io.Copy(in, a.in)
+			_ = in.Close()
+		}()
+	}, nil
 }
 
 // exitOf passes on how the child ended; it has told the user itself.
