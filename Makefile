@@ -4,7 +4,7 @@ GATEFAULT := bin/gatefault
 SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php') go.mod go.sum
 # Packages whose tests start gateways; they have the machine to themselves, one after the other.
 HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/cmd/... ./suites
-LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/report/...
+LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/report/... ./suites/diagnose/...
 
 .PHONY: run test test-unit test-suites images lint setup clean
 

@@ -24,6 +24,7 @@ var layers = [][]string{
 	{"suites/run"},
 	{"suites/check"},
 	{"suites/report"},
+	{"suites/diagnose"},
 	{"suites/cmd/gatefault"},
 }
 
