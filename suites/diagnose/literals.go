@@ -69,7 +69,7 @@ func (s *speller) part(re *syntax.Regexp, n *needs) {
 		s.run = []string{""}
 		n.whole = false // the two parts are neighbours, which the sets do not say
 	}
-	s.run = product(s.run, texts)
+	s.run = combine(s.run, texts)
 }
 
 // flush ends a text. One that may be empty asks for nothing.
@@ -117,7 +117,7 @@ func spell(re *syntax.Regexp) []string {
 			if texts == nil || len(all)*len(texts) > maxSpellings {
 				return nil
 			}
-			all = product(all, texts)
+			all = combine(all, texts)
 		}
 		return all
 	case syntax.OpAlternate:
@@ -147,7 +147,7 @@ func spellClass(ranges []rune) []string {
 	return all
 }
 
-func product(a, b []string) []string {
+func combine(a, b []string) []string {
 	out := make([]string, 0, len(a)*len(b))
 	for _, x := range a {
 		for _, y := range b {

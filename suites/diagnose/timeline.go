@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -60,19 +61,17 @@ func (t *timeline) coarsen(c *clock) {
 	t.width, t.count = c.width, joined
 }
 
-// buckets gives the counts in the order of time.
+// buckets gives the counts from the first piece to the last one.
 func (t *timeline) buckets(c *clock) []Bucket {
 	t.coarsen(c)
-	all := make([]Bucket, 0, len(t.count))
-	for piece, n := range t.count {
-		all = append(all, Bucket{At: inWords(piece * widths[c.width]), Count: n})
+	if len(t.count) == 0 {
+		return nil
 	}
-	slices.SortFunc(all, func(a, b Bucket) int {
-		if a.At < b.At {
-			return -1
-		}
-		return 1
-	})
+	pieces := slices.Sorted(maps.Keys(t.count))
+	var all []Bucket
+	for piece := pieces[0]; piece <= pieces[len(pieces)-1]; piece++ {
+		all = append(all, Bucket{At: inWords(piece * widths[c.width]), Count: t.count[piece]})
+	}
 	return all
 }
 
