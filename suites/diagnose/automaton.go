@@ -1,6 +1,7 @@
 package diagnose
 
 import (
+	"iter"
 	"math/bits"
 	"slices"
 )
@@ -34,6 +35,22 @@ func (f *found) count() int {
 		n += bits.OnesCount64(w)
 	}
 	return n
+}
+
+// each goes through the texts in order.
+func (f *found) each() iter.Seq[int] { return ones(f[:]) }
+
+// ones goes through the bits that are set.
+func ones(words []uint64) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for w, word := range words {
+			for ; word != 0; word &= word - 1 {
+				if !yield(w*64 + bits.TrailingZeros64(word)) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // automaton finds many texts in one pass over a line, whatever their number: Aho and Corasick, Efficient string matching

@@ -14,7 +14,6 @@ type caddyParser struct{ buf []byte }
 var (
 	keyLevel   = []byte(`"level":"`)
 	keyTime    = []byte(`"ts":`)
-	keyLogger  = []byte(`"logger":"`)
 	keyMessage = []byte(`"msg":"`)
 	keyRequest = []byte(`"request":{`)
 	keyURI     = []byte(`"uri":"`)
@@ -64,7 +63,7 @@ func (p *caddyParser) access(line, request []byte, e *entry) {
 	}
 	e.kind = access
 	rest := line[i+len(keyStatus):]
-	e.status = decimal(rest)
+	e.status = min(decimal(rest), 9999)
 	size := after(line[max(0, i-40):i], keySize)
 	announced := after(rest, keyLength)
 	if size == nil || announced == nil || e.status != 200 || bytes.Contains(request, headMethod) {

@@ -50,6 +50,11 @@ func NewDiagnosis(rules *Rules) *Diagnosis {
 func (d *Diagnosis) line(line []byte, e *entry) {
 	d.lines++
 	d.clock.see(e.at)
+	if e.well {
+		d.requests++
+		d.idle++
+		return
+	}
 	set := d.rules.match(e.text)
 	telling := set.without(d.rules.idle)
 	if telling.empty() && !set.empty() {

@@ -24,8 +24,9 @@ type entry struct {
 	text   []byte // what patterns are compared with; valid until the next line
 	// request joins lines of one request, and thread those of one worker of the gateway; 0: the line names none.
 	request, thread uint64
-	// alone says that the line tells all that the gateway logs of the request.
-	alone bool
+	// alone says that the line tells all that the gateway logs of the request, and well that nothing was wrong with it, so
+	// that it need not be compared with patterns.
+	alone, well bool
 }
 
 // parser reads the lines of one file of one product. It keeps nothing of them but buffers.
@@ -102,7 +103,7 @@ func unnumber(line []byte) []byte {
 
 // untag takes off "host program[pid]: ", if it is there.
 func untag(line []byte) []byte {
-	if i := bytes.Index(line, []byte(": ")); i > 0 && i < 128 && bytes.Count(line[:i], []byte(" ")) == 1 &&
+	if i := bytes.Index(line, []byte(": ")); i > 0 && i < 128 && bytes.Count(line[:i], []byte(" ")) <= 1 &&
 		bytes.IndexByte(line[:i], '"') < 0 && line[0] != '[' && line[0] != '{' {
 		return line[i+2:]
 	}

@@ -55,6 +55,7 @@ func (p *haproxyParser) request(line []byte, from int, e *entry) bool {
 		return false
 	}
 	e.kind, e.status, e.alone = access, n, true
+	e.well = n >= 200 && n < 400 && string(flags[:2]) == "--" && bytes.HasSuffix(counts, []byte("/0"))
 	if len(sent) == len(fields[4]) && string(fields[5]) == "-" && string(fields[6]) == "-" && string(flags[2:]) == "--" {
 		return true
 	}

@@ -37,6 +37,7 @@ type incident struct {
 	parts           [maxParts]*class
 	n               int
 	gone            bool // it was told, or is a part of another one
+	aged            bool // it has waited for a while
 }
 
 func (i *incident) add(c *class) {
@@ -244,6 +245,21 @@ func (j *joiner) close(i *incident) {
 	}
 	i.gone = true
 	j.done(i)
+}
+
+// age tells of what has waited since it was called last, and how many that were: when logs are followed, what belongs
+// together comes at nearly the same time.
+func (j *joiner) age() (closed int) {
+	for _, i := range j.waiting[j.head:] {
+		switch {
+		case i.aged && !i.gone:
+			j.leave(i)
+			closed++
+		default:
+			i.aged = true
+		}
+	}
+	return closed
 }
 
 // flush tells of all that wait.

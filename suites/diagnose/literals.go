@@ -1,7 +1,9 @@
 package diagnose
 
 import (
+	"cmp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 )
 
@@ -11,6 +13,8 @@ const maxSpellings = 24
 // needs is what a pattern's match must contain: of each set at least one text, in the order of the sets.
 type needs struct {
 	sets [][]string
+	// first is what a match begins with, where that is spelt out.
+	first []string
 	// whole says that the sets, in their order with anything in between, are all that the pattern asks for.
 	whole bool
 }
@@ -55,9 +59,8 @@ func (s *speller) part(re *syntax.Regexp, n *needs) {
 	if texts == nil {
 		s.flush(n)
 		n.whole = false
-		if re.Op == syntax.OpPlus {
-			s.walk(re.Sub[0], n)
-			s.flush(n)
+		if set := eitherOf(re); set != nil {
+			n.sets = append(n.sets, set)
 		}
 		return
 	}
@@ -83,8 +86,32 @@ func (s *speller) flush(n *needs) {
 		}
 	}
 	if len(set) > 0 {
+		if len(n.sets) == 0 && n.whole {
+			n.first = set
+		}
 		n.sets = append(n.sets, set)
 	}
+}
+
+// eitherOf gives texts of which a line must have one to fit any of some alternatives, or nil.
+func eitherOf(re *syntax.Regexp) (all []string) {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
+	}
+	if re.Op != syntax.OpAlternate {
+		return nil
+	}
+	for _, sub := range re.Sub {
+		n, s := needs{whole: true}, speller{}
+		s.walk(sub, &n)
+		s.flush(&n)
+		set := n.mostTelling()
+		if set == nil || len(all)+len(set) > maxSpellings {
+			return nil
+		}
+		all = append(all, set...)
+	}
+	return all
 }
 
 // isGap tells .* from all else.
@@ -161,13 +188,21 @@ func combine(a, b []string) []string {
 func (n needs) weight() int {
 	total := 0
 	for _, set := range n.sets {
-		shortest := len(set[0])
-		for _, text := range set[1:] {
-			shortest = min(shortest, len(text))
-		}
-		total += shortest
+		total += shortest(set)
 	}
 	return total
+}
+
+// mostTelling is the set whose texts the fewest lines have: the longest ones.
+func (n needs) mostTelling() []string {
+	if len(n.sets) == 0 {
+		return nil
+	}
+	return slices.MaxFunc(n.sets, func(a, b []string) int { return cmp.Compare(shortest(a), shortest(b)) })
+}
+
+func shortest(set []string) int {
+	return len(slices.MinFunc(set, func(a, b string) int { return cmp.Compare(len(a), len(b)) }))
 }
 
 // inOrder tells whether a line has a text of each set, one after the other.

@@ -11,9 +11,20 @@ import (
 // numbers, only on which of them is smaller.
 const (
 	notAnswered = 0.3 // an access line that the scenario's log did not have
-	missing     = 0.4 // a line that it had is not there; it may be of another request, or in a log that was not given
 	otherStatus = 0.2 // clients got another status of the scenario at this gateway
 )
+
+// missing is how likely it is that a line is not there that the scenario's log had. It may be of another request. Where
+// there is no error line at all, it may be that the error log was not given: then nothing follows.
+func missing(told, complete bool) float64 {
+	switch {
+	case told:
+		return 0.4
+	case complete:
+		return 0.05
+	}
+	return 1
+}
 
 // neverSeen is how likely a line is that the scenario's log did not have, by the number of causes whose logs had it.
 func neverSeen(causes int) float64 {
@@ -37,7 +48,7 @@ type scored struct {
 func (r *Rules) rank(s signature, complete bool) []scored {
 	var all []scored
 	for _, x := range r.suspects {
-		score := r.score(x, s)
+		score := r.score(x, s, complete)
 		if score == 0 && !s.told {
 			score = x.prior * r.byStatus(x, s, complete)
 		}
@@ -52,7 +63,7 @@ func (r *Rules) rank(s signature, complete bool) []scored {
 }
 
 // score weighs a scenario by what its own log had, its signs among it; 0: nothing of that is here.
-func (r *Rules) score(x *suspect, s signature) float64 {
+func (r *Rules) score(x *suspect, s signature, complete bool) float64 {
 	lines := s.events
 	lines.join(s.answer)
 	if !lines.meets(x.logs) || s.told && !s.events.meets(x.logs) {
@@ -65,7 +76,7 @@ func (r *Rules) score(x *suspect, s signature) float64 {
 	}
 	for n := range x.logs.without(lines).each() {
 		if !r.rules[n].answer && !r.rules[n].elsewhere {
-			score *= missing
+			score *= missing(s.told, complete)
 			break // often one line has, or lacks, several
 		}
 	}

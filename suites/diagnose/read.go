@@ -2,6 +2,7 @@ package diagnose
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type Options struct {
 	Version   string    // of the product; empty: not known
 	Names     []string  // files; [Stdin] is standard input
 	Stdin     io.Reader // needed only for that
+	// Every is how often [Follow] tells of what is new; default: 1 s.
+	Every time.Duration
 }
 
 // UsageError is a mistake of the one who asked.
@@ -160,7 +163,7 @@ func (r *reading) report() (*Report, error) {
 }
 
 // Follow reads logs as they grow, until the context ends; a log that was rotated is opened anew. each gets a report whenever
-// there is something new, at most once a second.
+// there is something new, at most every [Options.Every].
 func Follow(ctx context.Context, o Options, each func(*Report)) (*Report, error) {
 	r, err := begin(o)
 	if err != nil {
@@ -178,24 +181,21 @@ func Follow(ctx context.Context, o Options, each func(*Report)) (*Report, error)
 			s.following = true
 		}
 	}
-	if err := r.follow(ctx, piped, each); err != nil {
+	if err := r.follow(ctx, cmp.Or(o.Every, time.Second), piped, each); err != nil {
 		return nil, err
 	}
 	r.joiner.flush()
 	return r.report()
 }
 
-// Times of following.
-const (
-	pollEvery   = 200 * time.Millisecond
-	reportEvery = time.Second
-)
+// pollsPerReport is how often, between two reports, it is looked whether logs have grown.
+const pollsPerReport = 5
 
-func (r *reading) follow(ctx context.Context, piped chan []byte, each func(*Report)) error {
-	poll, tell := time.NewTicker(pollEvery), time.NewTicker(reportEvery)
+func (r *reading) follow(ctx context.Context, every time.Duration, piped chan []byte, each func(*Report)) error {
+	poll, tell := time.NewTicker(every/pollsPerReport), time.NewTicker(every)
 	defer poll.Stop()
 	defer tell.Stop()
-	told, quiet := 0, 0
+	told := 0
 	for {
 		if err := r.grown(); err != nil {
 			return err
@@ -211,15 +211,10 @@ func (r *reading) follow(ctx context.Context, piped chan []byte, each func(*Repo
 			s.Bytes += int64(len(line))
 			s.take(line)
 			r.line(s.line, &s.entry)
-			quiet = 0
 		case <-poll.C:
 		case <-tell.C:
-			if r.lines == told && quiet > 0 {
+			if closed := r.joiner.age(); closed == 0 && r.lines == told {
 				continue
-			}
-			quiet++
-			if r.lines == told {
-				r.joiner.flush() // what belongs together comes at once
 			}
 			told = r.lines
 			report, err := r.report()

@@ -123,47 +123,23 @@ func (d *Diagnosis) Report() *Report {
 // complete tells whether a failure without an error line tells something.
 func (d *Diagnosis) complete() bool { return d.events || d.rules.Gateway == "haproxy" }
 
-// told joins the groups whose candidates are the same, and weighs the causes of all.
+// told joins the groups that the same sign tells, and weighs the causes of all.
 func (d *Diagnosis) told() ([]Group, []Cause) {
-	type joined struct {
-		*group
-		ranked []scored
-		others []*group
-	}
-	byKey := map[string]*joined{}
-	var order []*joined
-	for _, g := range d.sorted() {
-		ranked := d.rules.rank(g.signature, d.complete())
-		key := fmt.Sprint(g.signature.status)
-		for _, x := range ranked {
-			key += " " + x.ID
-		}
-		if j := byKey[key]; j != nil {
-			j.others = append(j.others, g)
-			continue
-		}
-		j := &joined{group: g, ranked: ranked}
-		byKey[key] = j
-		order = append(order, j)
-	}
-	groups := []Group{}
 	var overall []causeShare
-	total := 0
-	for _, j := range order {
-		g := d.group(j.group, j.others, j.ranked)
-		groups = append(groups, g)
-		weight := float64(g.Incidents)
-		total += g.Incidents
-		for _, c := range causes(j.ranked) {
-			n := slices.IndexFunc(overall, func(o causeShare) bool { return o.cause == c.cause })
-			if n < 0 {
-				n = len(overall)
-				overall = append(overall, causeShare{cause: c.cause, of: c.of})
-			}
-			overall[n].share += weight * c.share
-		}
+	of, total := map[string][]*group{}, 0
+	for _, g := range d.sorted() {
+		sign := d.sign(g.signature)
+		of[sign] = append(of[sign], g)
+		total += g.count
+		overall = weigh(overall, causes(d.rules.rank(g.signature, d.complete())), float64(g.count))
 	}
-	slices.SortStableFunc(groups, func(a, b Group) int { return cmp.Compare(b.Incidents, a.Incidents) })
+	groups := make([]Group, 0, len(of))
+	for sign, members := range of {
+		groups = append(groups, d.group(sign, members))
+	}
+	slices.SortFunc(groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(b.Incidents, a.Incidents), cmp.Compare(a.First, b.First), cmp.Compare(a.Sign, b.Sign))
+	})
 	slices.SortStableFunc(overall, func(a, b causeShare) int { return cmp.Compare(b.share, a.share) })
 	for n := range overall {
 		overall[n].share /= float64(max(total, 1))
@@ -171,18 +147,33 @@ func (d *Diagnosis) told() ([]Group, []Cause) {
 	return groups, d.candidates(overall, false)
 }
 
-func (d *Diagnosis) group(g *group, others []*group, ranked []scored) Group {
-	out := Group{Status: int(g.signature.status), Sign: d.sign(g.signature), Causes: d.candidates(causes(ranked), true)}
-	var line timeline
-	first, last := g.first, g.last
-	for _, o := range append([]*group{g}, others...) {
-		out.Incidents += o.count
-		if o.first != 0 {
-			first, last = min(cmp.Or(first, o.first), o.first), max(last, o.last)
+// weigh adds the causes of a group to those of all.
+func weigh(all, shares []causeShare, weight float64) []causeShare {
+	for _, c := range shares {
+		n := slices.IndexFunc(all, func(o causeShare) bool { return o.cause == c.cause })
+		if n < 0 {
+			n = len(all)
+			all = append(all, causeShare{cause: c.cause})
 		}
-		o.time.coarsen(&d.clock)
-		line.join(&o.time)
-		for _, c := range o.classes {
+		all[n].share += weight * c.share
+	}
+	return all
+}
+
+// group tells of failures that have a sign in common, and of the causes of the most frequent sort of them.
+func (d *Diagnosis) group(sign string, members []*group) Group {
+	out := Group{Sign: sign}
+	var line timeline
+	var first, last int64
+	for _, g := range members {
+		out.Incidents += g.count
+		out.Status = cmp.Or(out.Status, int(g.signature.status))
+		if g.first != 0 {
+			first, last = min(cmp.Or(first, g.first), g.first), max(last, g.last)
+		}
+		g.time.coarsen(&d.clock)
+		line.join(&g.time)
+		for _, c := range g.classes {
 			for _, text := range c.sample.lines() {
 				if len(out.Evidence) < mostEvidence {
 					out.Evidence = append(out.Evidence, text)
@@ -190,6 +181,9 @@ func (d *Diagnosis) group(g *group, others []*group, ranked []scored) Group {
 			}
 		}
 	}
+	s := members[0].signature
+	s.status = cmp.Or(s.status, int16(out.Status))
+	out.Causes = d.candidates(causes(d.rules.rank(s, d.complete())), true)
 	out.First, out.Last, out.Over = inWords(first), inWords(last), line.buckets(&d.clock)
 	return out
 }
@@ -199,7 +193,7 @@ func (d *Diagnosis) sign(s signature) string {
 	if title := d.rules.title(s.events); title != "" {
 		return title
 	}
-	if title := d.rules.title(s.answer); title != "" {
+	if title := d.rules.title(s.answer); title != "" && s.status < 500 {
 		return title
 	}
 	if s.told {
@@ -211,6 +205,7 @@ func (d *Diagnosis) sign(s signature) string {
 	return fmt.Sprintf("status %d; the error log was not given", s.status)
 }
 
+// candidates writes causes, with their scenarios where all is to be told.
 func (d *Diagnosis) candidates(shares []causeShare, full bool) []Cause {
 	all := []Cause{}
 	for _, c := range shares {

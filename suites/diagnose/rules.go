@@ -6,12 +6,12 @@
 package diagnose
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
 	"iter"
 	"maps"
-	"math/bits"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,22 +45,13 @@ func (s ruleSet) without(other ruleSet) ruleSet {
 }
 
 // each goes through the numbers in order.
-func (s ruleSet) each() iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for w, word := range s {
-			for ; word != 0; word &= word - 1 {
-				if !yield(w*64 + bits.TrailingZeros64(word)) {
-					return
-				}
-			}
-		}
-	}
-}
+func (s ruleSet) each() iter.Seq[int] { return ones(s[:]) }
 
 // rule is a pattern of a line and what it is a sign of.
 type rule struct {
 	pattern string
 	re      *regexp.Regexp
+	there   *regexp.Regexp // the same at the beginning of a text
 	needs   needs
 	texts   []found // of each set that the line needs, the numbers of its texts
 	weight  int
@@ -90,7 +81,8 @@ type Rules struct {
 	idleWhy  map[int]string // why they are no sign
 	numbers  map[string]int // of rules, by pattern
 	finder   *automaton
-	always   []int // rules that have to be tried on every line
+	roused   [][]int // by text, the rules of which it is the most telling one
+	always   []int   // rules that have to be tried on every line
 }
 
 // NewRules reads the catalogue the other way round, for a gateway. An empty version means that it is not known: the signs
@@ -192,9 +184,13 @@ func (r *Rules) number(pattern string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	there, err := regexp.Compile("^(?:" + pattern + ")")
+	if err != nil {
+		return 0, err
+	}
 	n := len(r.rules)
 	r.numbers[pattern] = n
-	r.rules = append(r.rules, &rule{pattern: pattern, re: re, needs: need, weight: need.weight()})
+	r.rules = append(r.rules, &rule{pattern: pattern, re: re, there: there, needs: need, weight: need.weight()})
 	return n, nil
 }
 
@@ -226,18 +222,31 @@ func (r *Rules) build() error {
 		texts[n] = text
 	}
 	r.finder = newAutomaton(texts)
+	r.roused = make([][]int, len(texts))
+	for i, rule := range r.rules {
+		for _, text := range rule.needs.mostTelling() {
+			r.roused[numbers[text]] = append(r.roused[numbers[text]], i)
+		}
+	}
 	return nil
 }
 
 // match gives the rules that fit a line.
 func (r *Rules) match(line []byte) (set ruleSet) {
+	for _, n := range r.always {
+		if r.rules[n].re.Match(line) {
+			set.add(n)
+		}
+	}
 	var texts found
-	if !r.finder.scan(line, &texts) && len(r.always) == 0 {
+	if !r.finder.scan(line, &texts) {
 		return set
 	}
-	for i, rule := range r.rules {
-		if rule.fits(line, &texts) {
-			set.add(i)
+	for text := range texts.each() {
+		for _, n := range r.roused[text] {
+			if !set.has(n) && r.rules[n].fits(line, &texts) {
+				set.add(n)
+			}
 		}
 	}
 	return set
@@ -251,12 +260,31 @@ func (r *rule) fits(line []byte, texts *found) bool {
 		}
 	}
 	switch {
+	case !r.needs.whole && r.needs.first != nil:
+		return r.begins(line)
 	case !r.needs.whole:
 		return r.re.Match(line)
 	case len(r.texts) > 1:
 		return r.needs.inOrder(string(line))
 	}
 	return true
+}
+
+// begins tries the expression where a match can begin only: most are then decided within a few bytes.
+func (r *rule) begins(line []byte) bool {
+	for _, text := range r.needs.first {
+		for rest := line; ; rest = rest[1:] {
+			i := bytes.Index(rest, []byte(text))
+			if i < 0 {
+				break
+			}
+			rest = rest[i:]
+			if r.there.Match(rest) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // statusesOf gives every status that a client may get of a scenario, as far as it is known of the gateway.
@@ -299,15 +327,6 @@ func (r *Rules) title(set ruleSet) string {
 		return cmp.Or(cmp.Compare(r.rules[a].weight, r.rules[b].weight), cmp.Compare(b, a))
 	})
 	return r.rules[most].pattern
-}
-
-// alike lists, for a scenario, the causes that the catalogue says its log cannot be told from.
-func (x *suspect) alike(gateway string) []string {
-	var names []string
-	for _, c := range x.Alike[gateway] {
-		names = append(names, string(c))
-	}
-	return names
 }
 
 // Gateways lists the products whose logs are understood.

@@ -98,7 +98,7 @@ func (t *text) group(n int, g Group, r *Report) {
 		head += fmt.Sprintf(", status %d", g.Status)
 	}
 	t.printf("\n%s\n", head)
-	t.labelled("sign", Readable(g.Sign))
+	t.raw("sign", Readable(g.Sign))
 	if g.First != "" {
 		t.labelled("when", g.First+" to "+g.Last)
 	}
