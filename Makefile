@@ -4,7 +4,7 @@ GATEFAULT := bin/gatefault
 SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php' -o -path './suites/*.js' -o -path './suites/*.css' -o -path './suites/*.html') go.mod go.sum
 # Packages whose tests start gateways; they have the machine to themselves, one after the other.
 HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/drill/... ./suites/lab/... ./suites/cmd/... ./suites
-LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/picture/... ./suites/look/... ./suites/report/... ./suites/alert/... ./suites/outside/... ./suites/runbook/...
+LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/picture/... ./suites/look/... ./suites/report/... ./suites/alert/... ./suites/outside/... ./suites/runbook/... ./suites/diagnose/...
 
 .PHONY: run lab test test-unit test-suites images screenshots lint setup clean
 

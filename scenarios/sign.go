@@ -41,8 +41,8 @@ func (s Sign) String() string {
 	return s.Pattern + " (" + s.Versions + ")"
 }
 
-// of tells whether a version of the gateway logs it.
-func (s Sign) of(version string) bool {
+// Of tells whether a version of the gateway logs it.
+func (s Sign) Of(version string) bool {
 	if s.Versions == "" {
 		return true
 	}
@@ -58,7 +58,7 @@ func (s Sign) of(version string) bool {
 func (s *Scenario) SignsOf(gateway, version string) []*regexp.Regexp {
 	var out []*regexp.Regexp
 	for _, sign := range s.Signs[gateway] {
-		if sign.of(version) {
+		if sign.Of(version) {
 			out = append(out, regexp.MustCompile(sign.Pattern)) // checked by the loader
 		}
 	}

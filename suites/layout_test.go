@@ -26,6 +26,7 @@ var layers = [][]string{
 	{"suites/check"},
 	{"suites/picture", "suites/look", "suites/look/browse"},
 	{"suites/report", "suites/runbook"},
+	{"suites/diagnose"},
 	{"suites/drill"},
 	{"suites/lab"},
 	{"suites/cmd/gatefault"},

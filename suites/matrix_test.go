@@ -20,6 +20,7 @@ import (
 
 	"github.com/gatefault/gatefault/docker"
 	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/suites/diagnose"
 	"github.com/gatefault/gatefault/suites/gateway"
 	"github.com/gatefault/gatefault/suites/outside"
 	"github.com/gatefault/gatefault/suites/run"
@@ -148,6 +149,31 @@ var _ = Describe("signs", func() {
 			AddReportEntry("confusion", confusion.String(), ReportEntryVisibilityFailureOrVerbose)
 		}
 		Expect(run.Confusions(matrix.report.Results)).To(BeEmpty())
+	})
+})
+
+var _ = Describe("diagnosis", func() {
+	It("finds the cause in the gateway's log, where the log tells it", func(ctx SpecContext) {
+		if len(matrix.selected) < len(cells()) {
+			Skip("only a part of the matrix was selected")
+		}
+		Eventually(ctx, matrix.ended).Should(BeClosed())
+		rounds, err := diagnose.RoundTrip(must(catalogue()), diagnose.CellsOf(matrix.report.Results))
+		Expect(err).NotTo(HaveOccurred())
+		tallies := map[string]*diagnose.Tally{}
+		for _, r := range rounds {
+			if tallies[r.Gateway] == nil {
+				tallies[r.Gateway] = &diagnose.Tally{}
+			}
+			tallies[r.Gateway].Add(r)
+		}
+		Expect(tallies).To(HaveLen(len(must(definitions()))))
+		var table strings.Builder
+		Expect(diagnose.ConfusionMarkdown(&table, []diagnose.Run{{Started: matrix.report.Started, Rounds: rounds}})).To(Succeed())
+		AddReportEntry("confusion", table.String(), ReportEntryVisibilityFailureOrVerbose)
+		for name, n := range tallies {
+			Expect(n.Share()).To(BeNumerically(">=", diagnose.Bar), "%s: %d of %d causes came out first", name, n.First, n.Told)
+		}
 	})
 })
 

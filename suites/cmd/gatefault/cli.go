@@ -15,7 +15,7 @@ import (
 const (
 	exitOK          = 0
 	exitDrifted     = 1   // cells drifted
-	exitFindings    = 1   // a check found something
+	exitFindings    = 1   // a check or a diagnosis found something
 	exitChanged     = 1   // two reports differ
 	exitUsage       = 2   // the user's mistake
 	exitHarness     = 3   // gatefault or the machine failed, or a fault was not injected
@@ -26,7 +26,7 @@ const (
 
 const about = `Break the upstream on command. See what your gateway says. Know whether it said it right.
 
-Exit codes: 0 as expected; 1 cells drifted, or check or diff found something; 2 wrong usage, nothing was run; 3 the
+Exit codes: 0 as expected; 1 cells drifted, or check, diff or diagnose found something; 2 wrong usage, nothing was run; 3 the
 harness failed or a fault was not injected; 4 a requested gateway ran no cell, or not one cell got a verdict; 130
 interrupted. When a run earns several of 1, 3 and 4, the highest counts: a table with a gap proves less than one with a
 difference.`
@@ -40,6 +40,7 @@ type grammar struct {
 	Explain   explainCmd   `cmd:"" help:"Tell what happens in a scenario on a gateway: who sent what to whom and when, what was asked, and why."`
 	Report    reportCmd    `cmd:"" help:"Make a page to look at of a JSON report."`
 	Lab       labCmd       `cmd:"" help:"Open the live lab: a page on which a class breaks the upstream and sees what all gateways say."`
+	Diagnose  diagnoseCmd  `cmd:"" help:"Read a gateway's logs: what made the failures in them, what tells the candidates apart, and what to do."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
 	Probe     probeCmd     `cmd:"" help:"Look at a live site from outside: what each phase shows, who answered, what remains possible."`

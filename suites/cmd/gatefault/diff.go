@@ -67,17 +67,26 @@ func (c *diffCmd) show(s screen, changes *check.Changes, names [2]string) error 
 
 // readReport reads the report of a check, or of a run in the form of one, and tells which command it is of.
 func readReport(name string) (r *check.Report, command string, err error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, "", fmt.Errorf("read the report: %w", err)
-	}
-	defer f.Close()
-	checked, ran, err := report.ReadAny(f)
+	checked, ran, err := openReport(name)
 	switch {
 	case err != nil:
-		return nil, "", fmt.Errorf("%s: %w", name, err)
+		return nil, "", err
 	case checked != nil:
 		return &checked.Report, "check", nil
 	}
 	return check.OfRun(&ran.Report), "run", nil
+}
+
+// openReport reads the report of a check or of a run, whichever it is.
+func openReport(name string) (*report.CheckDocument, *report.Document, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the report: %w", err)
+	}
+	defer f.Close()
+	checked, ran, err := report.ReadAny(f)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return checked, ran, nil
 }
