@@ -50,6 +50,7 @@ const gf = {
   addressed(dialog, fill) {
     let from = null;
     let turns = 0;
+    let leaving = false; // the dialog closes since the address is another one already
     const follow = async () => {
       const turn = ++turns;
       const current = () => turn === turns;
@@ -57,7 +58,10 @@ const gf = {
       const found = id && (await fill(id, current));
       if (!current()) return;
       if (!found) {
-        if (dialog.open) dialog.close();
+        if (dialog.open) {
+          leaving = true;
+          dialog.close();
+        }
         return;
       }
       if (!dialog.open) {
@@ -67,7 +71,8 @@ const gf = {
       dialog.scrollTop = 0;
     };
     dialog.addEventListener("close", () => {
-      if (location.hash) history.pushState(null, "", location.pathname + location.search);
+      if (location.hash && !leaving) history.pushState(null, "", location.pathname + location.search);
+      leaving = false;
       if (from?.isConnected) from.focus();
     });
     dialog.addEventListener("click", (event) => {

@@ -241,6 +241,7 @@ const page = {
     const hide = this.mine.get(x.id) !== null;
     at("guesses").hidden = !hide;
     at("cells").hidden = hide;
+    at("log").hidden = hide; // it would tell the answers
     return hide;
   },
 
