@@ -308,23 +308,3 @@ func TestMtailProgramKeepsThePatterns(t *testing.T) {
 		}
 	}
 }
-
-func TestMtailTakesThePrograms(t *testing.T) {
-	mtail, err := exec.LookPath("mtail")
-	if err != nil {
-		t.Skip("mtail is not installed")
-	}
-	for _, gateway := range []string{"nginx", "haproxy", "caddy", "apache", "go"} {
-		var text bytes.Buffer
-		if err := builtin(t).Mtail(&text, gateway); err != nil {
-			t.Fatal(err)
-		}
-		file := filepath.Join(t.TempDir(), gateway+".mtail")
-		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if out, err := exec.CommandContext(t.Context(), mtail, "--compile_only", "--progs", file, "--logs", os.DevNull).CombinedOutput(); err != nil {
-			t.Errorf("%s: %v: %s", gateway, err, out)
-		}
-	}
-}
