@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/probe"
 )
 
@@ -134,18 +135,18 @@ const atOnce = 100 * time.Millisecond
 // page notes whose page it is. What Proxy-Status left possible is the more exact of the two.
 func (l *look) page(a *Answer, sign *Signature) {
 	detail := fmt.Sprintf("%d by %s", a.Status, sign.Product)
-	early := a.FirstByte < atOnce
-	if early {
-		detail += ", at once, so no timeout ran out"
+	remain := sign.remain(l.catalogue, a.Status)
+	timed := func(s *scenarios.Scenario) bool { return strings.HasSuffix(s.Error, "timeout") }
+	if others := slices.DeleteFunc(slices.Clone(remain), timed); a.FirstByte < atOnce && len(others) > 0 && len(others) < len(remain) {
+		detail += ", at once, so no timeout ran out" // a page that tells of nothing but a timeout may tell of an earlier request's
+		remain = others
 	}
 	l.report.Findings = append(l.report.Findings, Finding{ID: "page-of-" + sign.ID, Bad: a.Status >= 500, Says: sign.Says, Detail: detail, Cite: sign.Cite})
 	if len(a.Errors) > 0 {
 		return
 	}
-	for _, s := range sign.remain(l.catalogue, a.Status) {
-		if !early || !strings.HasSuffix(s.Error, "timeout") {
-			l.possible[s.ID] = true
-		}
+	for _, s := range remain {
+		l.possible[s.ID] = true
 	}
 }
 
