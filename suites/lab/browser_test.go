@@ -197,7 +197,6 @@ func TestScreenshots(t *testing.T) {
 		name, status, _ := strings.Cut(guess, "-")
 		page.Click(fmt.Sprintf(`label:has(input[name=guess-%s][value="%s"])`, name, status))
 	}
-	shoot("guess")
 	page.Click(`#guesses button[type=submit]`)
 	page.Await(all + ` && document.getElementById("lesson-explain").textContent`)
 	page.Text(`document.getElementById("score").scrollIntoView()`)
