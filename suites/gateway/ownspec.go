@@ -31,6 +31,8 @@ type OwnSpec struct {
 	// Managed are the places, without their extension, of certificates that the product would get for a host from an
 	// authority on the internet. Templates of the host's name; .crt, .key and .json lie there.
 	Managed []string `yaml:"managed"`
+	// Workers says that the product answers with several processes, of which each may remember for itself what servers failed.
+	Workers bool `yaml:"workers"`
 	// RootOnly finds in a configuration what the product refuses to do unless root starts it.
 	RootOnly Regexp `yaml:"rootOnly"`
 	// Syslog finds in a configuration that the product logs to the system's log server.

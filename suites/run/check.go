@@ -197,6 +197,10 @@ func (k *check) counter(cells int) func(*cell) {
 	}
 }
 
+// workers tells whether the gateway's processes may each remember for themselves which servers failed. Of one that runs already
+// it is not known what it is.
+func (k *check) workers() bool { return k.subject.Target != nil || k.subject.Gateway.Own.Workers }
+
 // image gets the gateway's image before the clock of the starts runs.
 func (k *check) image(ctx context.Context) error {
 	if k.stage.engine == nil {

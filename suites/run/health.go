@@ -161,8 +161,8 @@ func (c *cell) recover(ctx context.Context) {
 	c.result.Recovery = &took
 }
 
-// burstSize is how many healthy requests a user's gateway gets at once, so that each of its workers gets some: they may remember
-// for themselves which servers failed (nginx without a zone, Apache's children). After burstStreak good bursts in a row
+// burstSize is how many healthy requests a user's gateway with workers gets at once, so that each of them gets some: they may
+// remember for themselves which servers failed (nginx without a zone, Apache's children). After burstStreak good bursts in a row
 // each worker had its share, and single requests look for the rest of a recovery.
 const (
 	burstSize   = 8

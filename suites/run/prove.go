@@ -107,7 +107,7 @@ func (in *instance) look(ctx context.Context, w *way) found {
 		return found{err: err}
 	}
 	f := found{server: server}
-	f.pace, f.burst = c.findPace(ctx)
+	f.pace, f.burst = c.findPace(ctx, in.check.workers())
 	f.servers = c.seen
 	return c.listen(ctx, f)
 }
@@ -218,9 +218,10 @@ var paces = []time.Duration{recoveryPause, 100 * time.Millisecond, 200 * time.Mi
 // at once before it begins.
 const limitedStreak = 40
 
-// findPace gives the shortest time between requests at which they all get through, and whether bursts of them do.
-func (c *cell) findPace(ctx context.Context) (pace time.Duration, burst bool) {
-	if !c.way.RateLimited && c.getThrough(ctx, recoveryPause, recoveryStreak, c.burst) {
+// findPace gives the shortest time between requests at which they all get through, and whether bursts of them are of use, for
+// there are workers, and do.
+func (c *cell) findPace(ctx context.Context, workers bool) (pace time.Duration, burst bool) {
+	if workers && !c.way.RateLimited && c.getThrough(ctx, recoveryPause, recoveryStreak, c.burst) {
 		return recoveryPause, true
 	}
 	single := func(ctx context.Context, n int) bool {
