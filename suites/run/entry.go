@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"net"
 	"net/http"
@@ -84,5 +85,43 @@ func (e entry) merge(s scenarios.Request) scenarios.Request {
 
 // do sends a request on a connection of its own.
 func (e entry) do(ctx context.Context, req probe.Request, patience time.Duration) probe.Exchange {
-	return probe.Do(ctx, e.addr, req, probe.Options{Patience: patience, TLS: e.tls, Dial: e.dial})
+	return probe.Do(ctx, e.addr, req, e.options(patience))
+}
+
+func (e entry) options(patience time.Duration) probe.Options {
+	return probe.Options{Patience: patience, TLS: e.tls, Dial: e.dial}
+}
+
+// line is a client who keeps its connection as long as it can, because handshakes are most of the work of a short request.
+type line struct {
+	entry
+	conn *probe.Conn
+}
+
+// do sends a request on the connection that the last one left, or on a new one. A gateway may close one that is idle at any
+// time: then it says nothing, and the request is sent again, as RFC 9112 section 9.3.1 has it.
+func (l *line) do(ctx context.Context, req probe.Request, patience time.Duration) probe.Exchange {
+	if l.conn != nil {
+		ex := l.conn.Do(ctx, req)
+		closed := ex.End == probe.EndFIN || ex.End == probe.EndReset || errors.Is(ex.Err, probe.ErrSpent)
+		if len(ex.Chunks) > 0 || !closed {
+			return ex
+		}
+		l.hangUp()
+	}
+	began := time.Now()
+	conn, err := probe.Dial(ctx, l.addr, l.options(patience))
+	if err != nil {
+		return probe.Exchange{Start: began, Done: time.Since(began), End: probe.EndDialError, Err: err}
+	}
+	l.conn = conn
+	return conn.Do(ctx, req)
+}
+
+// hangUp closes the connection.
+func (l *line) hangUp() {
+	if l.conn != nil {
+		_ = l.conn.Close()
+		l.conn = nil
+	}
 }

@@ -135,13 +135,15 @@ func (c *cell) recover(ctx context.Context) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, recoveryTimeout)
 	defer cancel()
+	line := &line{entry: c.entry}
+	defer line.hangUp()
 	var first time.Time
 	for n, streak := 0, 0; streak < recoveryStreak; n++ {
 		sent := time.Now()
 		if streak == 0 {
 			c.seen = map[int]bool{}
 		}
-		ok, start := c.isWell(ctx, n, streak)
+		ok, start := c.isWell(ctx, line, n, streak)
 		if n == 0 && c.pace() > recoveryPause {
 			began = start // until then it was not our turn
 		}
@@ -171,12 +173,18 @@ const (
 
 // isWell sends the n-th healthy request after a fault, or a burst of them, and tells whether all got through and when the
 // first was sent. So many before it were good in a row.
-func (c *cell) isWell(ctx context.Context, n, streak int) (ok bool, start time.Time) {
-	if c.way == nil || !c.way.found.burst || streak >= burstStreak {
-		ex := c.healthy(ctx, c.numberedPhase(phaseRecover, n*burstSize))
+func (c *cell) isWell(ctx context.Context, line *line, n, streak int) (ok bool, start time.Time) {
+	if c.way == nil {
+		ex := c.healthy(ctx, phaseRecover)
 		return c.isOurs(ex) == nil, ex.Start
 	}
-	return c.burst(ctx, n), time.Now()
+	if c.way.found.burst && streak < burstStreak {
+		return c.burst(ctx, n), time.Now()
+	}
+	c.takeTurn(ctx)
+	ex := line.do(ctx, c.entry.request(c.path(c.numberedPhase(phaseRecover, n*burstSize)), scenarios.Request{}), healthPatience)
+	c.note(ex)
+	return c.isOurs(ex) == nil, ex.Start
 }
 
 func (c *cell) burst(ctx context.Context, n int) bool {
