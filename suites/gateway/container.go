@@ -71,7 +71,7 @@ func runContainer(ctx context.Context, spec Spec, image Image, binary string) (*
 	for _, lane := range spec.Lanes {
 		r.lanes = append(r.lanes, netip.AddrPortFrom(box.addr, lane.Listen))
 	}
-	if err := box.awaitGateway(ctx, r, binary); err != nil {
+	if err := box.awaitGateway(ctx, r, image, binary); err != nil {
 		return nil, errors.Join(startError(r.Name(), logs, err), box.remove(ctx))
 	}
 	return r, nil
@@ -118,13 +118,28 @@ func (s Spec) able(ctx context.Context, image Image, binary string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	version, err := s.Definition.askVersion(ctx, binary, func(_ context.Context, args []string) (said, error) {
-		return s.Engine.once(ctx, s, image, append([]string{binary}, args...)) // making the container is not the program's time
+	version, err := s.Engine.version(s.Definition, image, binary, func() (string, error) {
+		return s.Definition.askVersion(ctx, binary, func(_ context.Context, args []string) (said, error) {
+			return s.Engine.once(ctx, s, image, append([]string{binary}, args...)) // making the container is not the program's time
+		})
 	})
 	if err != nil {
 		return err
 	}
 	return s.lacking(version)
+}
+
+// version gives a product's version in an image, which ask asks for the first time.
+func (e *Engine) version(d *Definition, image Image, binary string, ask func() (string, error)) (string, error) {
+	key := d.Name + " " + image.ID + " " + binary
+	if known, ok := e.versions.Load(key); ok {
+		return known.(string), nil
+	}
+	version, err := ask()
+	if err == nil {
+		e.versions.Store(key, version)
+	}
+	return version, err
 }
 
 // once runs a command in a container of its own and gives what it printed.
@@ -277,7 +292,7 @@ func (b *box) follow(stream io.ReadCloser, logs *LogBook) {
 
 // awaitGateway waits until all lanes are ready and asks the product for its version at the same time. A gateway that
 // exits makes the question fail, too; then the exit is what matters.
-func (b *box) awaitGateway(ctx context.Context, r *Running, binary string) error {
+func (b *box) awaitGateway(ctx context.Context, r *Running, image Image, binary string) error {
 	if !b.addr.IsValid() {
 		return b.awaitExit(ctx)
 	}
@@ -286,8 +301,10 @@ func (b *box) awaitGateway(ctx context.Context, r *Running, binary string) error
 	var version string // belongs to the goroutine until it has answered
 	go func() {
 		var err error
-		version, err = d.askVersion(ctx, binary, func(ctx context.Context, args []string) (said, error) {
-			return b.exec(ctx, append([]string{binary}, args...))
+		version, err = b.engine.version(d, image, binary, func() (string, error) {
+			return d.askVersion(ctx, binary, func(ctx context.Context, args []string) (said, error) {
+				return b.exec(ctx, append([]string{binary}, args...))
+			})
 		})
 		asked <- err
 	}()

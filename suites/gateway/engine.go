@@ -42,7 +42,8 @@ type Engine struct {
 	progress   Progress
 	builds     singleflight.Group
 	images     sync.Map // of image ids to *imageFiles
-	versions   sync.Map // of image ids and programs to their versions
+	versions   sync.Map // of products, image ids and programs to their versions
+	upstreams  sync.Map // of programs, by path, size and time, to images of the upstream
 
 	networkMu sync.Mutex // guards the choice of a free subnet until the network exists
 }

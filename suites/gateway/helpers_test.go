@@ -72,6 +72,17 @@ func testNetwork(t *testing.T, e *Engine) *Network {
 	return n
 }
 
+// testTools makes a volume with the stand-in for our program.
+func testTools(t *testing.T, e *Engine) *Volume {
+	t.Helper()
+	v, err := e.ProgramVolume(t.Context(), upstreamProgram(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stopped(t, v.Remove) })
+	return v
+}
+
 // upstreamProgram gives the stand-in for the chaos upstream, a static program that is built once.
 func upstreamProgram(t testing.TB) string {
 	t.Helper()

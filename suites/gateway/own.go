@@ -30,6 +30,8 @@ type Own struct {
 	// Image and Binary are as in [Spec]. Program is a static gatefault program for Linux: what sets the network of a gateway
 	// in a container, see [Running.Reach].
 	Image, Binary, Program string
+	// Tools is a volume with that program, see [Engine.ProgramVolume], for containers: it stands in for the system's log server.
+	Tools *Volume
 	// Hosts are names that stand in the gateway's /etc/hosts.
 	Hosts map[string]netip.Addr
 	// Sockets are volumes that the gateway shares with the upstream, by their folder in the gateway's eyes. In a sandbox the

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 
@@ -50,9 +51,6 @@ func (r *ownRun) fill(ctx context.Context, container string) error {
 		return err
 	}
 	r.stands = files.stands
-	if len(r.beside) > 0 {
-		files.tree.put(wrapper, node{mode: 0o755, file: r.Program})
-	}
 	return r.Engine.putTree(ctx, container, files.tree, look.account(r.user()))
 }
 
@@ -89,13 +87,19 @@ func (r *ownRun) request() (testcontainers.ContainerRequest, error) {
 // prefix is the folder where the gateway is started.
 func (o Own) prefix() string { return cmp.Or(o.Source.Prefix, o.Source.Home) }
 
+// LogsToSystem tells whether the gateway logs to the system's log server.
+func (o Own) LogsToSystem() (bool, error) {
+	sockets, err := o.syslogSockets()
+	return len(sockets) > 0, err
+}
+
 // besideSyslog is the command that runs the gateway beside a log server, if it logs to the system's: an image has none.
 func (o Own) besideSyslog() ([]string, error) {
 	sockets, err := o.syslogSockets()
-	if err != nil || len(sockets) == 0 || o.Program == "" {
+	if err != nil || len(sockets) == 0 || o.Tools == nil {
 		return nil, err
 	}
-	return []string{wrapper, "with-syslog", strings.Join(sockets, ",")}, nil
+	return []string{programPath, "with-syslog", strings.Join(sockets, ",")}, nil
 }
 
 // host gives the container names, and the folders that it shares with the upstream.
@@ -105,6 +109,9 @@ func (o Own) host(h *container.HostConfig) {
 		h.ExtraHosts = append(h.ExtraHosts, name+":"+names[name].String())
 	}
 	h.Mounts = append(h.Mounts, mounts(o.Sockets)...)
+	if o.Tools != nil {
+		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeVolume, Source: o.Tools.Name, Target: programFolder, ReadOnly: true})
+	}
 	allowIPv6(h, o.IPv6())
 	if slices.ContainsFunc(o.Config.Entries, func(e config.Entry) bool { return !Reachable(e) }) {
 		setSysctl(h, "net.ipv4.ip_nonlocal_bind", "1") // another entry may be what is asked for
@@ -128,17 +135,11 @@ func (o Own) environment() map[string]string {
 
 // version asks the product for its version, once for each image.
 func (o Own) version(ctx context.Context, image Image, binary string, box *box) (string, error) {
-	key := image.ID + " " + binary
-	if known, ok := o.Engine.versions.Load(key); ok {
-		return known.(string), nil
-	}
-	version, err := o.Definition.askVersion(ctx, binary, func(ctx context.Context, args []string) (said, error) {
-		return box.exec(ctx, append([]string{binary}, args...))
+	return o.Engine.version(o.Definition, image, binary, func() (string, error) {
+		return o.Definition.askVersion(ctx, binary, func(ctx context.Context, args []string) (said, error) {
+			return box.exec(ctx, append([]string{binary}, args...))
+		})
 	})
-	if err == nil {
-		o.Engine.versions.Store(key, version)
-	}
-	return version, err
 }
 
 // exitCode waits for the end of the container and tells how it ended.

@@ -18,7 +18,7 @@ func TestOwnConfigurationWithSyslog(t *testing.T) {
 	for name, c := range syslogCases() {
 		t.Run(name, func(t *testing.T) {
 			own := c.own(t, e, definitions(t)[c.product])
-			own.Network, own.Hosts, own.Program = n, map[string]netip.Addr{"app": u.Addr()}, upstreamProgram(t)
+			own.Network, own.Hosts, own.Tools = n, map[string]netip.Addr{"app": u.Addr()}, testTools(t, e)
 			r := startOwn(t, own)
 			if status, body := get(t, netip.AddrPortFrom(r.Addr(), 80), "/cell-4711"); status != http.StatusOK {
 				t.Errorf("got %d %q", status, body)

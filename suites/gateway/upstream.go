@@ -24,8 +24,11 @@ import (
 // ControlPort is the port of the upstream's control API inside its container.
 const ControlPort = 9500
 
-// programPath is where the program lies in the upstream's image.
-const programPath = "/gatefault"
+// programFolder is where the program lies, alone, in the upstream's image, and programPath its path.
+const (
+	programFolder = "/gatefault"
+	programPath   = programFolder + "/gatefault"
+)
 
 // tokenVariable is the environment variable in which the upstream gets the token of its control API.
 const tokenVariable = "GATEFAULT_TOKEN"
@@ -189,6 +192,14 @@ func (r *Running) share(req *testcontainers.ContainerRequest) {
 // tag holds the program's sha256, so a changed program never runs in a stale image. Images of
 // older programs that nothing uses are removed after an hour.
 func (e *Engine) UpstreamImage(ctx context.Context, binary string) (string, error) {
+	info, err := os.Stat(binary)
+	if err != nil {
+		return "", fmt.Errorf("read the upstream's program: %w", err)
+	}
+	key := fmt.Sprint(binary, info.Size(), info.ModTime().UnixNano())
+	if tag, ok := e.upstreams.Load(key); ok {
+		return tag.(string), nil
+	}
 	program, err := os.ReadFile(binary)
 	if err != nil {
 		return "", fmt.Errorf("read the upstream's program: %w", err)
@@ -209,6 +220,7 @@ func (e *Engine) UpstreamImage(ctx context.Context, binary string) (string, erro
 	if err != nil {
 		return "", fmt.Errorf("build the upstream's image: %w", err)
 	}
+	e.upstreams.Store(key, tag)
 	return tag, nil
 }
 

@@ -30,6 +30,7 @@ type check struct {
 	names      []string // that the configuration has
 	stands     []string // what stands in for files that were not brought
 	authority  []byte
+	tools      *gateway.Volume // nil: not needed
 	startOwn   func(context.Context, gateway.Own) (*gateway.Running, error)
 	started    atomic.Int64
 	firstStart time.Duration
@@ -236,6 +237,7 @@ func (k *check) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	var starts errgroup.Group
+	starts.Go(func() error { return k.prepareTools(ctx) })
 	for _, h := range k.houses {
 		if h.mode == byName {
 			starts.Go(func() (err error) {
@@ -245,4 +247,16 @@ func (k *check) prepare(ctx context.Context) (err error) {
 		}
 	}
 	return starts.Wait()
+}
+
+// prepareTools makes the volume with our program, if a gateway needs it.
+func (k *check) prepareTools(ctx context.Context) error {
+	needed, err := k.subject.Own.LogsToSystem()
+	if err != nil || !needed || k.local() {
+		return err
+	}
+	if k.tools, err = k.stage.engine.ProgramVolume(ctx, k.stage.opts.Program); err == nil {
+		k.stage.later(k.tools.Remove)
+	}
+	return err
 }

@@ -92,7 +92,7 @@ func (in *instance) startGateway(ctx context.Context) (err error) {
 func (in *instance) own() (own gateway.Own, far []netip.Addr) {
 	k := in.check
 	own = k.subject.Own
-	own.Engine, own.Network, own.Sandbox, own.Sockets, own.Authority = k.stage.engine, in.network, in.sandbox, in.sockets, k.authority
+	own.Engine, own.Network, own.Tools, own.Sandbox, own.Sockets, own.Authority = k.stage.engine, in.network, k.tools, in.sandbox, in.sockets, k.authority
 	own.Hosts = map[string]netip.Addr{}
 	for _, name := range k.names {
 		own.Hosts[name] = in.nobody // which no route needs, but the gateway may look it up when it starts
