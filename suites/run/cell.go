@@ -20,6 +20,7 @@ const (
 	healthTimeout   = 10 * time.Second      // a lane that does not get healthy in this time is not healthy
 	healthPatience  = 3 * time.Second       // of one healthy request
 	recoveryPause   = 50 * time.Millisecond // between the starts of two requests that look for recovery
+	ownPause        = 25 * time.Millisecond // the same on a user's gateway, of which many routes are looked at
 	recoveryStreak  = 10                    // consecutive good answers that are a recovery
 	recoveryTimeout = 15 * time.Second      // no recovery in this time is "not recovered"
 	logTimeout      = 5 * time.Second       // for the gateway's log to show the last request

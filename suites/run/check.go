@@ -80,14 +80,36 @@ func (k *check) run(ctx context.Context, cells []*cell) error {
 		}
 	}
 	k.firstStart = time.Since(began)
+	second := k.startSecond(ctx, cells)
 	sound, err := k.prove(ctx, first, cells)
 	if err != nil {
-		return errors.Join(err, first.stop(ctx))
+		err = errors.Join(err, first.stop(ctx))
+		if in := <-second; in != nil {
+			err = errors.Join(err, in.stop(ctx))
+		}
+		return err
 	}
 	k.identify(sound)
 	alone := func(c *cell) bool { return c.scenario.Exclusive }
-	err = k.perform(ctx, first, slices.DeleteFunc(slices.Clone(sound), alone))
+	err = k.perform(ctx, first, second, slices.DeleteFunc(slices.Clone(sound), alone))
 	return errors.Join(err, k.performAlone(ctx, slices.DeleteFunc(sound, func(c *cell) bool { return !alone(c) })))
+}
+
+// startSecond starts one more instance while the first is looked at, if cells have use for it. nil comes where there is none.
+func (k *check) startSecond(ctx context.Context, cells []*cell) <-chan *instance {
+	second := make(chan *instance, 1)
+	if k.subject.Target != nil || newQueue(cells).useful(k.firstStart) < 2 {
+		second <- nil
+		return second
+	}
+	go func() {
+		in, err := k.start(ctx, false)
+		if err != nil {
+			in = nil // those that follow tell why
+		}
+		second <- in
+	}()
+	return second
 }
 
 // newCheck makes the cells: each scenario of each route.

@@ -144,7 +144,7 @@ func (c *cell) recover(ctx context.Context) {
 			c.seen = map[int]bool{}
 		}
 		ok, start := c.isWell(ctx, line, n, streak)
-		if n == 0 && c.pace() > recoveryPause {
+		if n == 0 && c.paced() {
 			began = start // until then it was not our turn
 		}
 		if !ok {

@@ -16,6 +16,7 @@ const (
 	machineSample = 50 * time.Millisecond  // between two looks at the processors
 	machineWindow = 150 * time.Millisecond // that is looked back for room
 	leastIdle     = 0.15                   // of the processors' time is room for one more cell
+	idleForStart  = 0.4                    // is room for a start, which takes what a dozen cells do
 	starvation    = 250 * time.Millisecond // after which a cell begins though there is no room
 	busyWindow    = 300 * time.Millisecond // without idle time in which what has a timeout may miss it
 	busyIdle      = 0.03                   // is no idle time
@@ -23,7 +24,8 @@ const (
 )
 
 // machine watches how much of the processors' time is idle. What a gateway does that does not get a processor when it wants
-// one says little about the gateway. So cells begin when there is room for them, those that wait longest first.
+// one says little about the gateway. So cells begin when there is room for them, those that wait longest first, and then
+// instances start that give cells more places.
 type machine struct {
 	read func() (look, bool)
 	stop context.CancelFunc
@@ -34,6 +36,7 @@ type machine struct {
 	full    time.Duration // without an idle processor
 	running int
 	waiting []*ticket // the longest first
+	starts  []*ticket // in their order
 	latest  time.Time // when the latest cell began
 }
 
@@ -127,6 +130,21 @@ func (m *machine) enter(ctx context.Context, length time.Duration) (leave func()
 	}
 }
 
+// awaitStart waits until there is room for the start of an instance: no cell waits for room, or none runs that would get on without.
+func (m *machine) awaitStart(ctx context.Context) {
+	t := &ticket{ready: make(chan struct{})}
+	m.mu.Lock()
+	m.starts = append(m.starts, t)
+	m.mu.Unlock()
+	select {
+	case <-t.ready:
+	case <-ctx.Done():
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.starts = slices.DeleteFunc(m.starts, func(other *ticket) bool { return other == t })
+	}
+}
+
 // leaveQueue takes back a ticket, unless it was used.
 func (m *machine) leaveQueue(t *ticket) bool {
 	m.mu.Lock()
@@ -138,11 +156,18 @@ func (m *machine) leaveQueue(t *ticket) bool {
 	return i >= 0
 }
 
-// admit lets the cell begin that waits longest, if there is room.
+// admit lets the cell begin that waits longest, or the first start, if there is room.
 func (m *machine) admit() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if len(m.waiting) == 0 || m.running > 0 && m.crowded() && time.Since(m.latest) < starvation {
+	if len(m.waiting) == 0 {
+		if len(m.starts) > 0 && (m.running == 0 || !m.crowded(idleForStart)) {
+			close(m.starts[0].ready)
+			m.starts = m.starts[1:]
+		}
+		return
+	}
+	if m.running > 0 && m.crowded(leastIdle) && time.Since(m.latest) < starvation {
 		return
 	}
 	close(m.waiting[0].ready)
@@ -151,11 +176,11 @@ func (m *machine) admit() {
 	m.latest = time.Now()
 }
 
-// crowded tells whether the processors have no room now. The caller holds the lock.
-func (m *machine) crowded() bool {
+// crowded tells whether less than a part of the processors' time is idle now. The caller holds the lock.
+func (m *machine) crowded(least float64) bool {
 	since := time.Now().Add(-machineWindow)
 	i := slices.IndexFunc(m.looks, func(l look) bool { return l.at.After(since) })
-	return i >= 0 && idle(m.looks[max(0, i-1)], m.looks[len(m.looks)-1]) < leastIdle
+	return i >= 0 && idle(m.looks[max(0, i-1)], m.looks[len(m.looks)-1]) < least
 }
 
 // idle is the part of the processors' time between two looks that nobody used.

@@ -92,7 +92,7 @@ func TestNoCellWaitsForEver(t *testing.T) {
 	defer m.enter(t.Context(), time.Second)()
 	for crowded := false; !crowded; time.Sleep(time.Millisecond) { // until it has looked twice
 		m.mu.Lock()
-		crowded = m.crowded()
+		crowded = m.crowded(leastIdle)
 		m.mu.Unlock()
 	}
 	m.mu.Lock()

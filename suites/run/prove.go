@@ -212,7 +212,7 @@ func (c *cell) words() string {
 }
 
 // paces are tried in this order.
-var paces = []time.Duration{recoveryPause, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second}
+var paces = []time.Duration{ownPause, recoveryPause, 100 * time.Millisecond, 200 * time.Millisecond, 500 * time.Millisecond, time.Second}
 
 // limitedStreak is how many requests in a row are asked for where the configuration limits their rate: it may let some through
 // at once before it begins.
@@ -221,8 +221,8 @@ const limitedStreak = 40
 // findPace gives the shortest time between requests at which they all get through, and whether bursts of them are of use, for
 // there are workers, and do.
 func (c *cell) findPace(ctx context.Context, workers bool) (pace time.Duration, burst bool) {
-	if workers && !c.way.RateLimited && c.getThrough(ctx, recoveryPause, recoveryStreak, c.burst) {
-		return recoveryPause, true
+	if workers && !c.way.RateLimited && c.getThrough(ctx, ownPause, recoveryStreak, c.burst) {
+		return ownPause, true
 	}
 	single := func(ctx context.Context, n int) bool {
 		return c.isOurs(c.healthy(ctx, c.numberedPhase(phaseRecover, n))) == nil

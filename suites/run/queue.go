@@ -14,7 +14,7 @@ import (
 
 // Guesses at how long cells of a check take.
 const (
-	quickCell = 1500 * time.Millisecond // that waits for no timeout
+	quickCell = time.Second     // that waits for no timeout
 	longCell  = 5 * time.Second         // from here on a cell is worth an instance of its own
 	leastSpan = 8 * time.Second         // in which quick cells are to be done, if no long one takes longer
 )
@@ -160,7 +160,7 @@ func (q *queue) rest() (all []*cell) {
 func (q *queue) useful(start time.Duration) (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	turn := float64(max(start, leastStart)) / float64(parallelOwnStarts)
+	turn := float64(max(start, leastStart)) / float64(parallelStarts)
 	for _, cells := range q.waiting {
 		work, span := time.Duration(0), leastSpan
 		for _, c := range cells {

@@ -72,8 +72,8 @@ func TestNothingIsGivenToAWornInstanceOrAfterTheEnd(t *testing.T) {
 }
 
 func TestAsManyInstancesAsAreOfUse(t *testing.T) {
-	defer func(n int) { parallelOwnStarts = n }(parallelOwnStarts)
-	parallelOwnStarts = 2
+	defer func(n int) { parallelStarts = n }(parallelStarts)
+	parallelStarts = 2
 	many := func(n int, of func(*way) *cell, w *way) (out []*cell) {
 		for range n {
 			out = append(out, of(w))

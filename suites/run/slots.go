@@ -29,12 +29,13 @@ type slot struct {
 	again []*cell    // what met a lane that was not healthy, for the next instance
 }
 
-// perform runs cells on as many instances as are of use, first being one of them.
-func (k *check) perform(ctx context.Context, first *instance, cells []*cell) error {
-	s := &slots{check: k, queue: newQueue(cells), starts: make(chan struct{}, parallelOwnStarts)}
+// perform runs cells on as many instances as are of use. first is one of them, and so is second once it comes.
+func (k *check) perform(ctx context.Context, first *instance, second <-chan *instance, cells []*cell) error {
+	s := &slots{check: k, queue: newQueue(cells), starts: make(chan struct{}, parallelStarts)}
 	n := s.useful()
-	s.n = 1
-	s.open(ctx, first)
+	s.n = 2
+	s.open(ctx, func() *instance { return first })
+	s.open(ctx, func() *instance { return <-second })
 	s.grow(ctx, n)
 	s.wg.Wait()
 	for _, c := range s.queue.rest() {
@@ -43,8 +44,6 @@ func (k *check) perform(ctx context.Context, first *instance, cells []*cell) err
 	return errors.Join(s.left...)
 }
 
-// parallelOwnStarts bounds how many instances start at once: their cells need processors, too.
-var parallelOwnStarts = max(1, parallelStarts/2)
 
 func (s *slots) useful() int {
 	return min(s.queue.useful(s.check.firstStart), s.check.stage.opts.Lanes)
@@ -57,14 +56,14 @@ func (s *slots) grow(ctx context.Context, n int) {
 	s.n += missing
 	s.mu.Unlock()
 	for range missing {
-		s.open(ctx, nil)
+		s.open(ctx, func() *instance { return nil })
 	}
 }
 
-// open opens a slot, with an instance that runs already or none. It closes when nothing waits.
-func (s *slots) open(ctx context.Context, in *instance) {
+// open opens a slot, with an instance that was started already or none. It closes when nothing waits.
+func (s *slots) open(ctx context.Context, in func() *instance) {
 	s.wg.Go(func() {
-		(&slot{slots: s}).occupy(ctx, in)
+		(&slot{slots: s}).occupy(ctx, in())
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.n--
@@ -95,10 +94,16 @@ func (s *slot) waits() bool {
 	return len(s.again) > 0 || s.queue.waits()
 }
 
+// beginStart waits for the turn of a start, and gives what ends it.
+func (s *slots) beginStart(ctx context.Context) (end func()) {
+	s.starts <- struct{}{}
+	s.check.stage.machine.awaitStart(ctx)
+	return func() { <-s.starts }
+}
+
 // start starts a fresh instance, or notes why it cannot.
 func (s *slot) start(ctx context.Context) *instance {
-	s.starts <- struct{}{}
-	defer func() { <-s.starts }()
+	defer s.beginStart(ctx)()
 	if !s.waits() { // any more
 		return nil
 	}
@@ -116,8 +121,7 @@ func (s *slot) renew(ctx context.Context, in *instance) bool {
 	if in.sandbox == nil && slices.ContainsFunc(in.check.houses, func(h *house) bool { return h.mode == beside }) {
 		return false // its upstream goes with the gateway's network namespace
 	}
-	s.starts <- struct{}{}
-	defer func() { <-s.starts }()
+	defer s.beginStart(ctx)()
 	return s.waits() && ctx.Err() == nil && in.renew(ctx) == nil
 }
 
@@ -198,7 +202,7 @@ func (in *instance) run(ctx context.Context, c *cell) {
 	defer in.check.stage.machine.enter(ctx, expectedOf(c.scenario))()
 	c.lane = in.lanes[c.way]
 	c.after = c.used
-	if c.pace() > recoveryPause {
+	if c.paced() {
 		c.result.Pace = c.pace()
 	}
 	for _, w := range c.way.strand.ways {

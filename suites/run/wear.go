@@ -31,7 +31,7 @@ func (p *pacer) await(ctx context.Context, pace time.Duration) {
 
 // takeTurn waits until the gateway lets one more request through.
 func (c *cell) takeTurn(ctx context.Context) {
-	if c.pace() > recoveryPause {
+	if c.paced() {
 		c.pacer.await(ctx, c.pace())
 	}
 }
@@ -41,8 +41,11 @@ func (c *cell) pace() time.Duration {
 	if c.way == nil {
 		return recoveryPause
 	}
-	return max(recoveryPause, c.way.found.pace)
+	return max(ownPause, c.way.found.pace)
 }
+
+// paced tells whether the gateway refuses requests that come faster than it likes.
+func (c *cell) paced() bool { return c.way != nil && c.way.found.pace > ownPause }
 
 // numberedPhase gives each request of a phase a target of its own on a user's gateway, which may store answers.
 func (c *cell) numberedPhase(phase string, n int) string {
