@@ -89,21 +89,20 @@ func (c *cell) fillPool(ctx context.Context) error {
 // maxFill bounds the requests that fill a gateway's pool.
 const maxFill = 40
 
-// meetFirst makes the priming request, where it is the one that meets the fault, and waits until the fault has acted.
+// meetFirst makes the priming request, where it is the one that meets the fault, and waits until the fault has acted. It begins
+// anew when another request, such as a health check, comes on the connection before that.
 func (c *cell) meetFirst(ctx context.Context, from uint64) error {
 	if c.scenario.Meets != scenarios.MeetsPrime {
 		return nil
 	}
-	primes := 1
-	if c.way != nil { // which may take its servers in turn
-		primes = len(c.endpoints())
-	}
-	for i := range primes {
-		if err := c.isOurs(c.healthy(ctx, c.numberedPhase(phasePrime, i))); err != nil {
-			return notInjected{fmt.Errorf("the priming request, on which the fault is no harm: %w", err)}
+	fired, err := c.prime(ctx, from, 0)
+	for try := 1; err == nil && fired.Kind == upstream.Requested; try++ {
+		if try == maxPrimes {
+			err = errors.New("other requests on the connection keep it from being idle")
+			break
 		}
+		fired, err = c.prime(ctx, fired.Seq, try)
 	}
-	fired, err := c.awaitEvent(ctx, from, meetTimeout, c.firedOrClosed())
 	if err == nil && fired.Kind == upstream.Closed {
 		err = errors.New("the gateway did not keep its connection")
 	}
@@ -117,14 +116,33 @@ func (c *cell) meetFirst(ctx context.Context, from uint64) error {
 	return err
 }
 
-// firedOrClosed fits the fault's effect, or the end of the connection of the request that should have met it.
-func (c *cell) firedOrClosed() func(upstream.Event) bool {
+// maxPrimes bounds how often the priming request is made.
+const maxPrimes = 8
+
+// prime makes the priming request for the n-th time after 0 and gives the event that tells what became of the fault on its
+// connection; see [cell.met].
+func (c *cell) prime(ctx context.Context, from uint64, n int) (upstream.Event, error) {
+	primes := 1
+	if c.way != nil { // which may take its servers in turn
+		primes = len(c.endpoints())
+	}
+	for i := range primes {
+		if err := c.isOurs(c.healthy(ctx, c.numberedPhase(phasePrime, n*primes+i))); err != nil {
+			return upstream.Event{}, fmt.Errorf("the fault is no harm to that, and %w", err)
+		}
+	}
+	return c.awaitEvent(ctx, from, meetTimeout, c.met())
+}
+
+// met fits the fault's effect, or the end of the connection of the request that should have met it, or the next request on that.
+func (c *cell) met() func(upstream.Event) bool {
 	var conn uint64
 	return func(e upstream.Event) bool {
 		if e.Kind == upstream.Requested && strings.Contains(e.Target, c.meeting()) {
 			conn = e.Conn
+			return false
 		}
-		return e.Kind == upstream.Fired || e.Kind == upstream.Closed && e.Conn == conn
+		return e.Kind == upstream.Fired || conn != 0 && e.Conn == conn && (e.Kind == upstream.Closed || e.Kind == upstream.Requested)
 	}
 }
 

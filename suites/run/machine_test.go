@@ -136,3 +136,37 @@ func TestTheProcessorsAreRead(t *testing.T) {
 		t.Errorf("idle for %d of %d ticks", first.idle, first.total)
 	}
 }
+
+func TestStartsWaitForCells(t *testing.T) {
+	p := &processors{}
+	m := watchWith(p.read)
+	defer m.close()
+	m.awaitStart(t.Context()) // the first one does not wait: no cell runs
+	leave := m.enter(t.Context(), time.Second)
+	started := make(chan bool)
+	go func() {
+		m.awaitStart(t.Context())
+		close(started)
+	}()
+	for crowded := false; !crowded; time.Sleep(time.Millisecond) {
+		m.mu.Lock()
+		crowded = m.crowded(idleForStart) && len(m.starts) == 1
+		m.mu.Unlock()
+	}
+	select {
+	case <-started:
+		t.Error("it began although the processors had no room")
+	case <-time.After(3 * machineTick):
+	}
+	leave()
+	<-started // nothing runs that would get on without
+	ctx, cancel := context.WithCancel(t.Context())
+	defer m.enter(t.Context(), time.Second)()
+	cancel()
+	m.awaitStart(ctx)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.starts) != 0 {
+		t.Errorf("%d starts wait after the end", len(m.starts))
+	}
+}

@@ -52,6 +52,7 @@ type found struct {
 	pace    time.Duration // between the starts of two requests, so that all get through
 	burst   bool          // several at once get through, too
 	servers map[int]bool  // places, in endpoints, of those that answer healthy requests
+	workers bool          // several processes may answer
 	mute    bool          // the gateway's log does not show the mark of a request
 	server  string        // the field Server of a healthy answer
 }
@@ -106,8 +107,8 @@ func (in *instance) look(ctx context.Context, w *way) found {
 	if err != nil {
 		return found{err: err}
 	}
-	f := found{server: server}
-	f.pace, f.burst = c.findPace(ctx, in.check.workers())
+	f := found{server: server, workers: in.check.workers()}
+	f.pace, f.burst = c.findPace(ctx, f.workers)
 	f.servers = c.seen
 	return c.listen(ctx, f)
 }

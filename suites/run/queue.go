@@ -6,10 +6,12 @@ import (
 	"math"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
 	"github.com/gatefault/gatefault/scenarios"
+	"github.com/gatefault/gatefault/upstream/fault"
 )
 
 // Guesses at how long cells of a check take.
@@ -26,7 +28,8 @@ type queue struct {
 	changed *sync.Cond
 	waiting map[*strand][]*cell
 	quick   int           // quick cells that are not done
-	late    time.Duration // how much longer than guessed cells took
+	ended   int           // quick cells that are
+	late    time.Duration // how much longer than guessed they took in all
 }
 
 func newQueue(cells []*cell) *queue {
@@ -75,7 +78,17 @@ func expectedOf(s *scenarios.Scenario) time.Duration {
 	if s.Traffic != nil {
 		d += s.Traffic.For
 	}
-	return d
+	return d + ofRate(s.Params)
+}
+
+// ofRate is how long an answer takes of which so many bytes come in a second.
+func ofRate(p fault.Args) time.Duration {
+	size, sizeErr := strconv.ParseFloat(p["size"], 64)
+	rate, rateErr := strconv.ParseFloat(p["rate"], 64)
+	if sizeErr != nil || rateErr != nil || rate <= 0 {
+		return 0
+	}
+	return time.Duration(size / rate * float64(time.Second))
 }
 
 func waits(o scenarios.Outcome) bool {
@@ -124,9 +137,8 @@ func (q *queue) done(c *cell) {
 	defer q.mu.Unlock()
 	if isQuick(c) {
 		q.quick--
-	}
-	if expected := expectedOf(c.scenario); isQuick(c) && c.result.Took > expected {
-		q.late = max(q.late, (c.result.Took-expected)/2) // the machine may have been busy with starts
+		q.ended++
+		q.late += max(0, c.result.Took-expectedOf(c.scenario))
 	}
 	q.changed.Broadcast()
 }
@@ -155,16 +167,17 @@ func (q *queue) rest() (all []*cell) {
 }
 
 // useful tells how many instances the waiting cells have use for: as many as it takes to get through them in the time of the
-// longest, unless starting them takes longer than it saves. A start wants a processor for its time, so starts take turns,
-// while cells mostly wait: n instances end after n x start / starts at once + work / n. Strands run side by side on each.
+// longest, unless starting them takes longer than it saves. A start wants all of two processors, while cells mostly wait: n
+// instances end after n x start + work / n. Strands run side by side on each.
 func (q *queue) useful(start time.Duration) (n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	turn := float64(max(start, leastStart)) / float64(parallelStarts)
+	turn := float64(max(start, leastStart)) * 2 / float64(parallelStarts)
+	late := q.late / time.Duration(max(1, q.ended))
 	for _, cells := range q.waiting {
 		work, span := time.Duration(0), leastSpan
 		for _, c := range cells {
-			d := expectedOf(c.scenario) + q.late
+			d := expectedOf(c.scenario) + late
 			work, span = work+d, max(span, d)
 		}
 		most := math.Ceil(math.Sqrt(float64(work) / turn))

@@ -89,12 +89,12 @@ func TestAsManyInstancesAsAreOfUse(t *testing.T) {
 	}{
 		"one cell":                     {many(1, quick, a), time.Second, 1},
 		"few":                          {many(5, quick, a), time.Second, 2},
-		"many quick ones":              {many(80, quick, a), time.Second, 15},
-		"whose starts take long":       {many(80, quick, a), 10 * time.Second, 5},
+		"many quick ones":              {many(80, quick, a), time.Second, 9},
+		"whose starts take long":       {many(80, quick, a), 10 * time.Second, 3},
 		"long ones":                    {many(12, minute, a), time.Second, 12},
 		"long ones and time to fill":   {append(many(12, minute, a), many(80, quick, a)...), time.Second, 14},
 		"strands go side by side":      {append(many(12, minute, a), many(9, minute, b)...), time.Second, 12},
-		"quick ones beside a long one": {append(many(1, minute, a), many(40, quick, b)...), time.Second, 8},
+		"quick ones beside a long one": {append(many(1, minute, a), many(40, quick, b)...), time.Second, 5},
 	} {
 		if got := newQueue(c.cells).useful(c.start); got != c.want {
 			t.Errorf("%s: %d instances, want %d", name, got, c.want)
@@ -103,7 +103,7 @@ func TestAsManyInstancesAsAreOfUse(t *testing.T) {
 	q := newQueue(many(30, quick, a))
 	before := q.useful(time.Second)
 	blocked := quick(a)
-	blocked.result.Took = 12 * time.Second
+	blocked.result.Took = 4 * time.Second
 	if q.done(blocked); q.useful(time.Second) <= before {
 		t.Error("cells that last longer than guessed are worth no more instances")
 	}

@@ -125,7 +125,7 @@ func (c *cell) learn(busy bool) {
 	if c.recoveredLate() {
 		c.way.memory.blocks.Store(true)
 	}
-	if c.runs > 0 && c.missed && c.result.Verdict != NotInjected {
+	if c.runs > 0 && c.missed && c.result.Verdict != NotInjected && c.way.found.workers {
 		c.way.memory.hidden.Store(true)
 	}
 }
