@@ -86,15 +86,20 @@ func awaitWaiting(t *testing.T, m *machine, n int) {
 	}
 }
 
-func TestNoCellWaitsForEver(t *testing.T) {
-	m := watchWith((&processors{}).read)
-	defer m.close()
-	defer m.enter(t.Context(), time.Second)()
-	for crowded := false; !crowded; time.Sleep(time.Millisecond) { // until it has looked twice
+// awaitCrowded waits until it has looked twice.
+func awaitCrowded(m *machine) {
+	for crowded := false; !crowded; time.Sleep(time.Millisecond) {
 		m.mu.Lock()
 		crowded = m.crowded(leastIdle)
 		m.mu.Unlock()
 	}
+}
+
+func TestNoCellWaitsForEver(t *testing.T) {
+	m := watchWith((&processors{}).read)
+	defer m.close()
+	defer m.enter(t.Context(), time.Second)()
+	awaitCrowded(m)
 	m.mu.Lock()
 	m.latest = time.Now()
 	m.mu.Unlock()
@@ -143,16 +148,12 @@ func TestStartsWaitForCells(t *testing.T) {
 	defer m.close()
 	m.awaitStart(t.Context()) // the first one does not wait: no cell runs
 	leave := m.enter(t.Context(), time.Second)
+	awaitCrowded(m)
 	started := make(chan bool)
 	go func() {
 		m.awaitStart(t.Context())
 		close(started)
 	}()
-	for crowded := false; !crowded; time.Sleep(time.Millisecond) {
-		m.mu.Lock()
-		crowded = m.crowded(idleForStart) && len(m.starts) == 1
-		m.mu.Unlock()
-	}
 	select {
 	case <-started:
 		t.Error("it began although the processors had no room")
