@@ -17,8 +17,8 @@ import (
 // Guesses at how long cells of a check take.
 const (
 	quickCell = time.Second     // that waits for no timeout
-	longCell  = 5 * time.Second         // from here on a cell is worth an instance of its own
-	leastSpan = 8 * time.Second         // in which quick cells are to be done, if no long one takes longer
+	longCell  = 5 * time.Second // from here on a cell is worth an instance of its own
+	leastSpan = 8 * time.Second // in which quick cells are to be done, if no long one takes longer
 )
 
 // queue gives out the cells of a check, the longest first. What cells with traffic observe is time, so they come when no

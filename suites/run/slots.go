@@ -44,7 +44,6 @@ func (k *check) perform(ctx context.Context, first *instance, second <-chan *ins
 	return errors.Join(s.left...)
 }
 
-
 func (s *slots) useful() int {
 	return min(s.queue.useful(s.check.firstStart), s.check.stage.opts.Lanes)
 }
