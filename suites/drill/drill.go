@@ -1,20 +1,13 @@
 package drill
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/alert"
-	"github.com/gatefault/gatefault/suites/probe"
 	"github.com/gatefault/gatefault/suites/run"
 	"github.com/gatefault/gatefault/suites/runbook"
 )
@@ -172,130 +165,6 @@ func (d *Drill) change(ctx context.Context) error {
 	return d.Seat.Arm(ctx, d.Exercise.Faults[due].injection)
 }
 
-// sample is one request of a client.
-type sample struct {
-	second int
-	mark   string
-	got    probe.Exchange
-}
-
-// stretch sends the requests of all seconds up to a time, and takes in what clients and gateways tell of them.
-func (d *Drill) stretch(ctx context.Context, until time.Duration) error {
-	first, n := len(d.seconds), int((until-d.now)/time.Second)
-	samples := make([]sample, n*d.Exercise.Rate)
-	var g errgroup.Group
-	g.SetLimit(atOnce)
-	for i := range samples {
-		s := &samples[i]
-		s.second, s.mark = first+i/d.Exercise.Rate, d.mark()
-		path := d.Exercise.Paths[d.sent%len(d.Exercise.Paths)]
-		g.Go(func() error {
-			s.got = d.Seat.Send(ctx, s.mark, scenarios.Request{Method: "GET", Path: path}, d.clients)
-			return ctx.Err()
-		})
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	d.seconds = append(d.seconds, make([]second, n)...)
-	var marks []string
-	for _, s := range samples {
-		marks = append(marks, s.mark)
-		d.saw(s)
-	}
-	lines := d.journal.take(ctx, marks)
-	d.count(samples, d.place(lines, samples, first, n), first)
-	served, err := d.Seat.Served(ctx)
-	if err != nil {
-		return err
-	}
-	d.seconds[len(d.seconds)-1].served, d.seconds[len(d.seconds)-1].ended = served-d.served, true
-	d.now = until
-	return nil
-}
-
-// mark makes the next request's, as a trace's id might be.
-func (d *Drill) mark() string {
-	d.sent++
-	return fmt.Sprintf("/gf-%08x-%d", uint32(d.Seed), d.sent)
-}
-
-var marked = regexp.MustCompile(`/gf-[0-9a-f]{8}-([0-9]+)`)
-
-// saw notes what a client saw.
-func (d *Drill) saw(s sample) {
-	sec := &d.seconds[s.second]
-	if sec.failed == nil {
-		sec.failed = map[string]int{}
-	}
-	sec.slowest = max(sec.slowest, s.got.Done)
-	text, failed := verdict(s.got)
-	if !failed {
-		sec.good++
-		return
-	}
-	sec.failed[text]++
-	if d.armed >= 0 && d.found[d.armed].failing == nil {
-		at := time.Duration(s.second) * time.Second
-		d.found[d.armed].failing = &at
-	}
-}
-
-// verdict names what a client got, and tells whether it is a failure.
-func verdict(e probe.Exchange) (string, bool) {
-	o := e.Outcome()
-	switch {
-	case o.Kind == probe.Complete:
-		return strconv.Itoa(o.Status), o.Status >= 400
-	case o.Status > 0:
-		return fmt.Sprintf("%d %s", o.Status, o.Kind), true
-	}
-	return string(o.Kind), true
-}
-
-// place gives each line its time: that of its request, or, where it names none, its share of the stretch.
-func (d *Drill) place(lines []Line, samples []sample, first, n int) []Line {
-	bySeq := map[string]int{}
-	for _, s := range samples {
-		bySeq[marked.FindStringSubmatch(s.mark)[1]] = s.second
-	}
-	for i := range lines {
-		at := first + i*n/len(lines)
-		if m := marked.FindStringSubmatch(lines[i].Text); m != nil {
-			if second, ok := bySeq[m[1]]; ok {
-				at = second
-			}
-		}
-		lines[i].At = time.Duration(at) * time.Second
-	}
-	d.lines = append(d.lines, lines...)
-	d.lines = d.lines[max(0, len(d.lines)-maxLines):]
-	return lines
-}
-
-// scrapeEvery is the interval at which the drill's counters are read, in seconds.
-const scrapeEvery = 5
-
-// count has the exporters count the answers and lines of the stretch, second by second.
-func (d *Drill) count(samples []sample, lines []Line, first int) {
-	for i := first; i < len(d.seconds); i++ {
-		for _, s := range samples {
-			if s.second == i {
-				d.counters.Answered(alert.Answer{Status: s.got.Status, Method: "GET", Took: s.got.Done})
-			}
-		}
-		at := time.Duration(i) * time.Second
-		for _, l := range lines {
-			if l.At == at {
-				d.counters.Logged(l.Text)
-			}
-		}
-		if i%scrapeEvery == 0 {
-			d.counters.Scrape(at)
-		}
-	}
-}
-
 // rules are the alert rules that the drill can evaluate.
 func (d *Drill) rules() (can, cannot []*alert.Rule) {
 	for _, r := range d.Alerts.Of(d.Seat.Gateway().Name) {
@@ -321,72 +190,6 @@ func (d *Drill) current() int {
 
 // begun tells whether a fault has begun.
 func (d *Drill) begun(i int) bool { return d.Exercise.Faults[i].At < d.now }
-
-// right finds the fault that an answer names: an unsolved one that has begun, the last one first.
-func (d *Drill) right(text string) int {
-	for i := len(d.Exercise.Faults) - 1; i >= 0; i-- {
-		h := &d.Exercise.Faults[i]
-		if d.begun(i) && d.found[i].diagnosed == nil && h.answeredBy(text) {
-			return i
-		}
-	}
-	return -1
-}
-
-func (h *Hidden) answeredBy(text string) bool {
-	if text == h.Name() {
-		return true
-	}
-	for _, c := range h.Causes {
-		if text == string(c) {
-			return true
-		}
-	}
-	return false
-}
-
-// solve takes an answer.
-func (d *Drill) solve(text string) string {
-	i := d.right(text)
-	d.answers = append(d.answers, Answer{d.now, text, i >= 0})
-	if i < 0 {
-		d.found[d.current()].wrong++
-		return text + ": no, it is not that."
-	}
-	at := d.now
-	d.found[i].diagnosed = &at
-	if d.found[i].detected == nil {
-		d.found[i].detected = &at
-	}
-	left := 0
-	for _, f := range d.found {
-		if f.diagnosed == nil {
-			left++
-		}
-	}
-	if left == 0 {
-		d.over = true
-		return text + ": right."
-	}
-	return fmt.Sprintf("%s: right. %d more to find.", text, left)
-}
-
-// hint says a little more each time.
-func (d *Drill) hint() string {
-	i := d.current()
-	if !d.begun(i) {
-		return "Nothing is wrong yet."
-	}
-	h, f := &d.Exercise.Faults[i], &d.found[i]
-	f.hints++
-	switch {
-	case f.hints == 1 && h.of != nil:
-		return "What others saw of such a fault: " + h.of.Operator.Symptom
-	case f.hints <= 2 && h.of != nil:
-		return "Look here: " + strings.TrimSpace(h.of.Operator.Checks[0])
-	}
-	return cmp.Or(h.Tells, "There is nothing more to say than the answer.")
-}
 
 // Scene says what there is, before anything is wrong.
 func (d *Drill) Scene() string {
