@@ -84,8 +84,10 @@ func (k *check) run(ctx context.Context, cells []*cell) error {
 	sound, err := k.prove(ctx, first, cells)
 	if err != nil {
 		err = errors.Join(err, first.stop(ctx))
-		if in := <-second; in != nil {
-			err = errors.Join(err, in.stop(ctx))
+		if second != nil {
+			if in := <-second; in != nil {
+				err = errors.Join(err, in.stop(ctx))
+			}
 		}
 		return err
 	}
@@ -95,13 +97,13 @@ func (k *check) run(ctx context.Context, cells []*cell) error {
 	return errors.Join(err, k.performAlone(ctx, slices.DeleteFunc(sound, func(c *cell) bool { return !alone(c) })))
 }
 
-// startSecond starts one more instance while the first is looked at, if cells have use for it. nil comes where there is none.
+// startSecond starts one more instance while the first is looked at, if cells have use for it; nil: they have not. nil comes when
+// it did not start.
 func (k *check) startSecond(ctx context.Context, cells []*cell) <-chan *instance {
-	second := make(chan *instance, 1)
-	if k.subject.Target != nil || newQueue(cells).useful(k.firstStart) < 2 {
-		second <- nil
-		return second
+	if min(k.stage.opts.Lanes, newQueue(cells).useful(k.firstStart)) < 2 {
+		return nil
 	}
+	second := make(chan *instance, 1)
 	go func() {
 		in, err := k.start(ctx, false)
 		if err != nil {

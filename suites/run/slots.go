@@ -29,13 +29,18 @@ type slot struct {
 	again []*cell    // what met a lane that was not healthy, for the next instance
 }
 
-// perform runs cells on as many instances as are of use. first is one of them, and so is second once it comes.
+// perform runs cells on as many instances as are of use. first is one of them, and so is second, unless that is nil, once it comes.
 func (k *check) perform(ctx context.Context, first *instance, second <-chan *instance, cells []*cell) error {
 	s := &slots{check: k, queue: newQueue(cells), starts: make(chan struct{}, parallelStarts)}
 	n := s.useful()
-	s.n = 2
+	s.n = 1
 	s.open(ctx, func() *instance { return first })
-	s.open(ctx, func() *instance { return <-second })
+	if second != nil {
+		s.mu.Lock()
+		s.n++
+		s.mu.Unlock()
+		s.open(ctx, func() *instance { return <-second })
+	}
 	s.grow(ctx, n)
 	s.wg.Wait()
 	for _, c := range s.queue.rest() {
