@@ -188,16 +188,19 @@ func differing(before, after map[string]string) (files []string) {
 
 // leftBy lists containers, networks and volumes of a process that has ended, and what is in its folder for temporary files.
 func leftBy(ctx context.Context, pid int, tmp string) (left []string) {
-	for _, kind := range [][]string{{"ps", "-a"}, {"network", "ls"}, {"volume", "ls"}} {
-		args := append(slices.Clone(kind), "--filter", "label=gatefault.owner", "--format", `{{.Label "gatefault.owner"}} {{.}}`)
+	for kind, name := range map[string]string{"container": "{{.Names}}", "network": "{{.Name}}", "volume": "{{.Name}}"} {
+		args := []string{kind, "ls", "--filter", "label=gatefault.owner", "--format", `{{.Label "gatefault.owner"}} ` + name}
+		if kind == "container" {
+			args = append(args, "--all")
+		}
 		out, err := exec.CommandContext(ctx, "docker", args...).Output()
 		if err != nil {
-			left = append(left, fmt.Sprintf("docker %s: %v", strings.Join(kind, " "), err))
+			left = append(left, fmt.Sprintf("docker %s ls: %v", kind, err))
 		}
 		for _, line := range strings.Split(string(out), "\n") {
 			owner, what, _ := strings.Cut(line, " ")
-			if parts := strings.Split(owner, "-"); len(parts) == 5 && parts[3] == strconv.Itoa(pid) {
-				left = append(left, what)
+			if parts := strings.Split(owner, "-"); len(parts) == 5 && parts[3] == strconv.Itoa(pid) && !(kind == "network" && held(ctx, what)) {
+				left = append(left, kind+" "+what)
 			}
 		}
 	}

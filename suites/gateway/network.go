@@ -96,8 +96,13 @@ func (n *Network) Spare(i int) netip.Addr {
 	return netip.AddrFrom4(addr)
 }
 
-// Remove removes the network. Its containers must be gone.
-func (n *Network) Remove(ctx context.Context) error { return n.engine.removeNetwork(ctx, n.id) }
+// Remove removes the network. Its containers must be gone. One that the engine holds nevertheless stays, which is told as progress.
+func (n *Network) Remove(ctx context.Context) error {
+	if err := n.engine.removeNetwork(ctx, n.id); !errors.Is(err, errHeld) {
+		return err
+	}
+	return nil
+}
 
 func (e *Engine) takenSubnets(ctx context.Context) ([]netip.Prefix, error) {
 	taken, err := hostSubnets()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/container"
@@ -58,10 +59,13 @@ func (e *Engine) sweep(ctx context.Context, doomed func(owner) bool) (Swept, err
 	return swept, errors.Join(failures...)
 }
 
-// counted counts a removal that succeeded.
+// counted counts a removal that succeeded. What the engine holds was told of and is no failure of ours.
 func counted(count *int, err error) error {
-	if err == nil {
+	switch {
+	case err == nil:
 		*count++
+	case errors.Is(err, errHeld):
+		return nil
 	}
 	return err
 }
@@ -96,12 +100,41 @@ func (e *Engine) awaitRemoval(ctx context.Context, id string, conflict error) er
 	}
 }
 
+// errHeld means that the engine holds a network that no container is on: it has lost count of them (Docker 20.10 does so now and
+// then, when many come and go at once), and counts anew when it is restarted.
+var errHeld = errors.New("no container is on the network, and the engine holds it until it is restarted")
+
+// heldAfter is how long a network without containers is given to be free.
+const heldAfter = 3 * time.Second
+
 func (e *Engine) removeNetwork(ctx context.Context, id string) error {
-	_, err := e.docker.NetworkRemove(ctx, id, client.NetworkRemoveOptions{})
-	if err != nil && !errdefs.IsNotFound(err) {
-		return fmt.Errorf("remove network: %w", err)
+	for began := time.Now(); ; {
+		_, err := e.docker.NetworkRemove(ctx, id, client.NetworkRemoveOptions{})
+		if err == nil || errdefs.IsNotFound(err) {
+			return nil
+		}
+		if err = fmt.Errorf("remove network: %w", err); !e.isEmpty(ctx, id, err) {
+			return err
+		}
+		if time.Since(began) > heldAfter {
+			e.progress("network", fmt.Sprintf("%s stays: %v", id[:min(len(id), 12)], errHeld))
+			return errHeld
+		}
+		select {
+		case <-time.After(heldAfter / 10):
+		case <-ctx.Done():
+			return err
+		}
 	}
-	return nil
+}
+
+// isEmpty tells whether the engine refuses to remove a network for containers that are not on it.
+func (e *Engine) isEmpty(ctx context.Context, id string, refused error) bool {
+	if !strings.Contains(refused.Error(), "has active endpoints") {
+		return false
+	}
+	found, err := e.docker.NetworkInspect(ctx, id, client.NetworkInspectOptions{})
+	return err == nil && len(found.Network.Containers) == 0
 }
 
 const scratchPrefix = "gatefault-"

@@ -23,6 +23,9 @@ import (
 // teardownTimeout bounds the removal of everything a run made.
 const teardownTimeout = time.Minute
 
+// parallelStops bounds how many containers are removed at once: when many are, Docker 20.10 may lose count of those on a network.
+const parallelStops = 8
+
 // memoryLimit is the limit of the upstream that is run out of memory.
 const memoryLimit = 64 << 20
 
@@ -170,11 +173,15 @@ func (s *stage) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), teardownTimeout)
 	defer cancel()
 	errs := make([]error, len(s.stops))
-	var wg sync.WaitGroup
+	var stopping errgroup.Group
+	stopping.SetLimit(parallelStops)
 	for i, stop := range s.stops {
-		wg.Go(func() { errs[i] = stop(ctx) })
+		stopping.Go(func() error {
+			errs[i] = stop(ctx)
+			return nil
+		})
 	}
-	wg.Wait()
+	_ = stopping.Wait()
 	for i := len(s.undo) - 1; i >= 0; i-- {
 		errs = append(errs, s.undo[i](ctx))
 	}
