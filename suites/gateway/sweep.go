@@ -42,11 +42,15 @@ func (e *Engine) sweep(ctx context.Context, doomed func(owner) bool) (Swept, err
 			failures = append(failures, counted(&swept.Containers, e.removeContainer(ctx, c.ID)))
 		}
 	}
+	var patience time.Duration // for the engine to notice that the containers are gone
+	if swept.Containers > 0 {
+		patience = heldAfter
+	}
 	networks, err := e.docker.NetworkList(ctx, client.NetworkListOptions{Filters: ours})
 	failures = append(failures, err)
 	for _, n := range networks.Items {
 		if o, ok := parseOwner(n.Labels[labelOwner]); ok && doomed(o) {
-			failures = append(failures, counted(&swept.Networks, e.removeNetwork(ctx, n.ID)))
+			failures = append(failures, counted(&swept.Networks, e.removeNetworkWithin(ctx, n.ID, patience)))
 		}
 	}
 	volumes, err := e.docker.VolumeList(ctx, client.VolumeListOptions{Filters: ours})
@@ -108,6 +112,10 @@ var errHeld = errors.New("no container is on the network, and the engine holds i
 const heldAfter = 3 * time.Second
 
 func (e *Engine) removeNetwork(ctx context.Context, id string) error {
+	return e.removeNetworkWithin(ctx, id, heldAfter)
+}
+
+func (e *Engine) removeNetworkWithin(ctx context.Context, id string, patience time.Duration) error {
 	for began := time.Now(); ; {
 		_, err := e.docker.NetworkRemove(ctx, id, client.NetworkRemoveOptions{})
 		if err == nil || errdefs.IsNotFound(err) {
@@ -116,7 +124,7 @@ func (e *Engine) removeNetwork(ctx context.Context, id string) error {
 		if err = fmt.Errorf("remove network: %w", err); !e.isEmpty(ctx, id, err) {
 			return err
 		}
-		if time.Since(began) > heldAfter {
+		if time.Since(began) >= patience {
 			e.progress("network", fmt.Sprintf("%s stays: %v", id[:min(len(id), 12)], errHeld))
 			return errHeld
 		}
