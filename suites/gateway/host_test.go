@@ -142,7 +142,7 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	failing := call == f.fails
 	f.mu.Unlock()
 	if failing {
-		http.Error(w, `{"message":"made, but not told"}`, http.StatusInternalServerError)
+		http.Error(w, `{"message":"made, but not told; it has active endpoints"}`, http.StatusInternalServerError)
 		return
 	}
 	labels := fmt.Sprintf(`"Labels":{%q:%q}`, labelOwner, f.owner)
@@ -151,6 +151,7 @@ func (f *fakeEngine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		"GET /info":               `{}`,
 		"GET /containers/json":    `[{"Id":"c1",` + labels + `}]`,
 		"GET /networks":           `[{"Id":"n0","Name":"bridge"},{"Id":"n1","Name":"old",` + labels + `}]`,
+		"GET /networks/n1":        `{"Id":"n1","Containers":{}}`,
 		"POST /networks/create":   `{"Id":"n2"}`,
 		"GET /volumes":            `{"Volumes":[{"Name":"v1",` + labels + `}]}`,
 		"POST /volumes/create":    `{"Name":"v2"}`,
@@ -286,5 +287,28 @@ func TestFailedCreationIsUndoneByName(t *testing.T) {
 		if !slices.ContainsFunc(f.calls(), func(call string) bool { return strings.HasPrefix(call, "DELETE /"+what+"/gatefault-") }) {
 			t.Errorf("%s: nothing was undone", what)
 		}
+	}
+}
+
+// A network that the engine holds, though no container is on it, is told of and is no failure.
+func TestANetworkThatTheEngineHoldsIsToldOf(t *testing.T) {
+	if !inNewProcess() {
+		again(t, "HOME="+t.TempDir())
+		return
+	}
+	socket := filepath.Join(t.TempDir(), "s")
+	f := startFakeEngine(t, socket)
+	e := connectTo(t, f, socket)
+	var told []string
+	e.progress = func(name, message string) { told = append(told, name+": "+message) }
+	f.failOn("DELETE /networks/n1")
+	if swept, err := e.Sweep(testContext(t)); err != nil || swept != (Swept{Containers: 1, Volumes: 1}) {
+		t.Errorf("swept %+v, %v", swept, err)
+	}
+	if len(told) != 1 || !strings.Contains(told[0], "n1 stays: no container is on the network") {
+		t.Errorf("told: %q", told)
+	}
+	if err := (&Network{engine: e, id: "n1"}).Remove(testContext(t)); err != nil {
+		t.Error(err)
 	}
 }
