@@ -242,7 +242,11 @@ func recognised(r *run.Result) {
 	for _, c := range r.Client {
 		all = append(all, c.Data...)
 	}
-	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(all)), nil)
+	answers := bufio.NewReader(bytes.NewReader(all))
+	resp, err := http.ReadResponse(answers, nil)
+	for err == nil && resp.StatusCode < http.StatusOK { // an interim one, see RFC 9110 section 15.2
+		resp, err = http.ReadResponse(answers, nil)
+	}
 	Expect(err).NotTo(HaveOccurred())
 	body, err := io.ReadAll(resp.Body)
 	Expect(err).NotTo(HaveOccurred())
