@@ -258,15 +258,24 @@ func useAll(t *testing.T, e *Engine) {
 	}
 }
 
-// An engine may have made what it fails to tell of.
-func TestFailedCreationIsUndoneByName(t *testing.T) {
+// besideFakeEngine runs the test in a process of its own, with an engine that is not real; nil in the process that started it.
+func besideFakeEngine(t *testing.T) (*fakeEngine, *Engine) {
+	t.Helper()
 	if !inNewProcess() {
 		again(t, "HOME="+t.TempDir())
-		return
+		return nil, nil
 	}
 	socket := filepath.Join(t.TempDir(), "s")
 	f := startFakeEngine(t, socket)
-	e := connectTo(t, f, socket)
+	return f, connectTo(t, f, socket)
+}
+
+// An engine may have made what it fails to tell of.
+func TestFailedCreationIsUndoneByName(t *testing.T) {
+	f, e := besideFakeEngine(t)
+	if f == nil {
+		return
+	}
 	for what, fail := range map[string]func() error{
 		"containers": func() error {
 			f.failOn("POST /containers/create")
@@ -292,13 +301,10 @@ func TestFailedCreationIsUndoneByName(t *testing.T) {
 
 // A network that the engine holds, though no container is on it, is told of and is no failure.
 func TestANetworkThatTheEngineHoldsIsToldOf(t *testing.T) {
-	if !inNewProcess() {
-		again(t, "HOME="+t.TempDir())
+	f, e := besideFakeEngine(t)
+	if f == nil {
 		return
 	}
-	socket := filepath.Join(t.TempDir(), "s")
-	f := startFakeEngine(t, socket)
-	e := connectTo(t, f, socket)
 	var told []string
 	e.progress = func(name, message string) { told = append(told, name+": "+message) }
 	f.failOn("DELETE /networks/n1")
