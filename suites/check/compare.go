@@ -197,7 +197,7 @@ func OfRun(r *run.Report) *Report {
 	for _, res := range r.Results {
 		own := *res
 		own.Route = res.Gateway.Name
-		if len(res.Standard) == 0 && res.Method != "" { // run --by-profile
+		if res.Compared() {
 			own.Route += " " + res.Gateway.Profile + " " + res.Method
 		}
 		if !slices.Contains(out.Subject.Routes, own.Route) {

@@ -117,7 +117,7 @@ func (f Repeat) or() Repeat {
 
 // Name says which of its gateway's cells a result is.
 func Name(r *run.Result) string {
-	if len(r.Standard) > 0 || r.Method == "" {
+	if !r.Compared() {
 		return r.ID
 	}
 	return fmt.Sprintf("%s %s %s", r.ID, r.Gateway.Profile, r.Method)

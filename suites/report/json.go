@@ -88,6 +88,7 @@ func Schema() ([]byte, error) {
 func schemaOf[T any](title string) ([]byte, error) {
 	s, err := jsonschema.For[T](&jsonschema.ForOptions{TypeSchemas: map[reflect.Type]*jsonschema.Schema{
 		reflect.TypeFor[scenarios.Outcome]():   {Type: "string", Description: "what the client got, such as 502 made"},
+		reflect.TypeFor[run.Shard]():           {Type: "string", Description: "which part of a run, such as 2/5"},
 		reflect.TypeFor[run.Verdict]():         {Type: "string", Enum: verdicts()},
 		reflect.TypeFor[check.Severity]():      {Type: "string", Enum: []any{check.SevereError, check.Warning, check.Note}},
 		reflect.TypeFor[check.Status]():        {Type: "string", Enum: []any{check.OK, check.Failed, check.Ignored, check.Skipped}},

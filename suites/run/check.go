@@ -55,7 +55,7 @@ func Check(ctx context.Context, opts Options, subject Subject) (*Report, error) 
 	report := &Report{Started: began}
 	if err = k.prepare(ctx); err == nil {
 		err = k.run(ctx, cells)
-		report.collect(cells)
+		report.collect(resultsOf(cells))
 		report.Stands = k.stands
 	}
 	err = errors.Join(err, ctx.Err(), k.stage.close(ctx))

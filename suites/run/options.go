@@ -21,6 +21,8 @@ type Options struct {
 	Gateways  []*gateway.Definition
 	// Only, if set, says which cells to run.
 	Only func(scenario, gateway string) bool
+	// Shard, if set, says which part of the cells to run, in the same way.
+	Shard *Shard
 	// Images and Binaries override, by gateway, what is started.
 	Images   map[string]string
 	Binaries map[string]string

@@ -116,12 +116,17 @@ type Sign struct {
 	Shared  bool   `json:"shared,omitempty"` // the line names no request, so it may be another cell's
 }
 
+// Compared tells whether the cell was observed to be compared with those of other profiles; see [scenarios.Setting].
+func (r *Result) Compared() bool { return len(r.Standard) == 0 && r.Method != "" }
+
 // Report is a whole run.
 type Report struct {
 	Started  time.Time `json:"started"`
 	Results  []*Result `json:"results"`
 	Gateways []Gateway `json:"gateways"`
 	Timing   Timing    `json:"timing"`
+	// Shard says which part of a run this is; nil: all of it.
+	Shard *Shard `json:"shard,omitempty"`
 	// Idle names gateways that were asked for and ran no cell, and why.
 	Idle map[string]string `json:"idle,omitempty"`
 	// Stands tells what stood in for files that a user's configuration names and that were not brought; see [Check].

@@ -29,11 +29,11 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{Started: began}
+	report := &Report{Started: began, Shard: opts.Shard}
 	s, err := newStage(ctx, opts, needsMemory(cells), opts.needSockets(cells))
 	if err == nil {
 		s.perform(ctx, cells)
-		report.collect(cells)
+		report.collect(resultsOf(cells))
 	}
 	err = errors.Join(err, ctx.Err(), s.close(ctx))
 	s.timing.Busy = s.machine.taken()
@@ -45,6 +45,15 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 // plan makes the cells: each scenario on each gateway.
 func plan(opts Options) ([]*cell, error) {
 	run := randomHex(4)
+	only := func(scenario, gateway string) bool { return opts.Only == nil || opts.Only(scenario, gateway) }
+	if opts.Shard != nil {
+		of, err := opts.Shard.Only(opts.Scenarios, opts.Gateways)
+		if err != nil {
+			return nil, err
+		}
+		all := only
+		only = func(scenario, gateway string) bool { return all(scenario, gateway) && of(scenario, gateway) }
+	}
 	var cells []*cell
 	for _, sc := range opts.Scenarios {
 		f, err := sc.Injects()
@@ -55,7 +64,7 @@ func plan(opts Options) ([]*cell, error) {
 			return nil, fmt.Errorf("scenario %s (%s): %w", sc.ID, sc.Source, err)
 		}
 		for _, d := range opts.Gateways {
-			if opts.Only != nil && !opts.Only(sc.ID, d.Name) {
+			if !only(sc.ID, d.Name) {
 				continue
 			}
 			if err := checkPool(sc.Pool, d.Profile(sc.Profile)); err != nil {
@@ -260,16 +269,23 @@ func (s *stage) groups(cells []*cell, done func(*cell)) []*group {
 	return groups
 }
 
-// collect gathers the results, by cause and scenario, and the gateways.
-func (r *Report) collect(cells []*cell) {
-	ran := map[string]bool{}
+func resultsOf(cells []*cell) (out []*Result) {
 	for _, c := range cells {
-		r.Results = append(r.Results, c.result)
-		if !slices.Contains(r.Gateways, c.result.Gateway) {
-			r.Gateways = append(r.Gateways, c.result.Gateway)
+		out = append(out, c.result)
+	}
+	return out
+}
+
+// collect gathers the results, by cause and scenario, and the gateways.
+func (r *Report) collect(results []*Result) {
+	ran := map[string]bool{}
+	for _, res := range results {
+		r.Results = append(r.Results, res)
+		if !slices.Contains(r.Gateways, res.Gateway) {
+			r.Gateways = append(r.Gateways, res.Gateway)
 		}
-		if c.result.Verdict != Unsupported && c.result.Verdict != Error {
-			ran[c.result.Gateway.Name] = true
+		if res.Verdict != Unsupported && res.Verdict != Error || res.Lacking && r.Shard != nil {
+			ran[res.Gateway.Name] = true // what a product lacks says nothing of the other shards' cells
 		}
 	}
 	slices.SortStableFunc(r.Results, func(a, b *Result) int {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,14 +8,6 @@ import (
 	"github.com/gatefault/gatefault/scenarios"
 	"github.com/gatefault/gatefault/suites/gateway"
 )
-
-// checkByProfile tells which flags make no sense with --by-profile.
-func (c *runCmd) checkByProfile() error {
-	if c.ByProfile && c.JUnit != "" {
-		return errors.New("--by-profile compares and judges nothing, so there is nothing for --junit to pass or fail; use --json")
-	}
-	return nil
-}
 
 // compare makes the selection one of faults in each profile that is said to help, instead of scenarios in their own.
 // Without a filter the faults are those that the catalogue marks for it; others that say nothing in another profile are

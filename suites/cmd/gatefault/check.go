@@ -24,10 +24,8 @@ func (c *runCmd) check() error {
 		return fmt.Errorf("--lanes %d: at least 1 is needed", c.Lanes)
 	case c.Timeout != nil && *c.Timeout <= 0:
 		return fmt.Errorf("--timeout %s: it must be more than 0", *c.Timeout)
-	case c.JSON == "-" && c.JUnit == "-":
-		return errors.New("--json and --junit cannot both go to standard output")
 	}
-	return cmp.Or((wish{local: c.Local, require: c.Require}).check(), c.checkByProfile())
+	return cmp.Or((wish{local: c.Local, require: c.Require}).check(), c.documentFlags.check(c.ByProfile))
 }
 
 // checkBinaries refuses programs that cannot be run, and one for the gateway that has none.

@@ -41,6 +41,7 @@ type grammar struct {
 	Report    reportCmd    `cmd:"" help:"Make a page to look at of a JSON report."`
 	Lab       labCmd       `cmd:"" help:"Open the live lab: a page on which a class breaks the upstream and sees what all gateways say."`
 	Diagnose  diagnoseCmd  `cmd:"" help:"Read a gateway's logs: what made the failures in them, what tells the candidates apart, and what to do."`
+	Merge     mergeCmd     `cmd:"" help:"Join the reports of several runs into one."`
 	Faults    faultsCmd    `cmd:"" help:"List what the upstream can do wrong, or explain one fault."`
 	Scenarios scenariosCmd `cmd:"" help:"List the scenarios, or explain one."`
 	Probe     probeCmd     `cmd:"" help:"Look at a live site from outside: what each phase shows, who answered, what remains possible."`

@@ -23,15 +23,13 @@ func neverBegun(ctx context.Context, r *run.Report, sel *selection) {
 	if ctx.Err() == nil || len(r.Results) > 0 {
 		return
 	}
-	for _, s := range sel.cells() {
-		for _, d := range sel.gateways {
-			res := run.NewResult(s, d)
-			res.Verdict = run.Error
-			cutOff(ctx, res)
-			r.Results = append(r.Results, res)
-			if !slices.Contains(r.Gateways, res.Gateway) {
-				r.Gateways = append(r.Gateways, res.Gateway)
-			}
+	for s, d := range sel.each {
+		res := run.NewResult(s, d)
+		res.Verdict = run.Error
+		cutOff(ctx, res)
+		r.Results = append(r.Results, res)
+		if !slices.Contains(r.Gateways, res.Gateway) {
+			r.Gateways = append(r.Gateways, res.Gateway)
 		}
 	}
 	slices.SortStableFunc(r.Results, func(a, b *run.Result) int { return cmp.Compare(rank(a.Cause), rank(b.Cause)) })

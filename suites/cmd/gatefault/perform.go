@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/gatefault/gatefault/suites/report"
 	"github.com/gatefault/gatefault/suites/run"
@@ -11,7 +10,7 @@ import (
 
 // perform runs the cells and writes all reports.
 func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *place) error {
-	out, err := a.outputs(c.JSON, c.JUnit, c.HTML)
+	out, err := c.open(a)
 	if err != nil {
 		return usage(err)
 	}
@@ -30,16 +29,12 @@ func (c *runCmd) perform(ctx context.Context, a *app, sel *selection, here *plac
 		return err
 	}
 	neverBegun(ctx, result, sel)
-	written := c.documents(out, result, sel)
+	written := c.write(out, result, report.HTMLOptions{Version: version(), Repeat: c.repeat(sel)})
 	if cause := context.Cause(ctx); errors.Is(cause, errInterrupted) || errors.Is(cause, errPipe) {
 		return errors.Join(err, written)
 	}
-	show := report.Terminal
-	if c.ByProfile {
-		show = report.ByProfile
-	}
-	shown := show(out.people, result, report.TerminalOptions{Width: out.people.width, Colour: out.people.colour,
-		Repeat: c.repeat(sel), Whole: c.whole() && ctx.Err() == nil && len(result.Idle) == 0})
+	shown := show(out.people, result, c.ByProfile, report.TerminalOptions{Repeat: c.repeat(sel),
+		Whole: c.whole() && ctx.Err() == nil && len(result.Idle) == 0})
 	if err := errors.Join(written, shown); err != nil {
 		return err
 	}
@@ -52,7 +47,7 @@ func (c *runCmd) runCells(ctx context.Context, sel *selection, here *place, p *p
 	return run.Run(ctx, run.Options{
 		Scenarios: sel.cells(), Gateways: sel.gateways, Images: sel.images, Binaries: sel.binaries, Program: here.program,
 		Local: !here.containers, NoEngine: c.wish(sel).noEngine(here), OwnNamespace: here.ownNamespace, OwnResolvConf: here.resolvConf,
-		Lanes: c.Lanes, Apart: c.ByProfile,
+		Lanes: c.Lanes, Apart: c.ByProfile, Shard: c.Shard,
 		Progress: func(s run.Progress) {
 			if s.Result != nil {
 				cutOff(ctx, s.Result)
@@ -70,22 +65,26 @@ func (c *runCmd) conclude(ctx context.Context, r *run.Report, err error) error {
 	if err != nil {
 		return err
 	}
-	switch code := c.verdictCode(r); code {
+	return earned(r, c.named())
+}
+
+// earned is what the cells of a finished run stand for: an error with its exit code, or nil.
+func earned(r *run.Report, named bool) error {
+	switch code := verdictCode(r, named); code {
 	case exitOK:
 		return nil
 	case exitIdle:
-		return &failure{code, c.idle(r)}
+		return &failure{code, idle(r, named)}
 	default:
 		return &failure{code, nil} // the table says it all
 	}
 }
 
-// documents writes the reports for machines.
-func (c *runCmd) documents(out *outputs, r *run.Report, sel *selection) error {
-	return out.write(
-		document{c.JSON, func(w io.Writer) error { return report.JSON(w, r, version()) }},
-		document{c.JUnit, func(w io.Writer) error { return report.JUnit(w, r, c.repeat(sel)) }},
-		document{c.HTML, func(w io.Writer) error {
-			return report.HTML(w, r, report.HTMLOptions{Version: version(), Repeat: c.repeat(sel)})
-		}})
+// show writes a run's table for people, or with compared the tables of run --by-profile.
+func show(s screen, r *run.Report, compared bool, o report.TerminalOptions) error {
+	o.Width, o.Colour = s.width, s.colour
+	if compared {
+		return report.ByProfile(s, r, o)
+	}
+	return report.Terminal(s, r, o)
 }

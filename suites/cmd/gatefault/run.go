@@ -31,9 +31,9 @@ type runCmd struct {
 	Timeout   *time.Duration `help:"End the run after this long, such as 2m."`
 	List      bool           `xor:"how" help:"List the cells that would run."`
 	DryRun    bool           `xor:"how" help:"List the cells, and where and with which images they would run."`
-	JSON      string         `name:"json" placeholder:"FILE" help:"Write the results as JSON; - is standard output."`
-	JUnit     string         `name:"junit" placeholder:"FILE" help:"Write the results as JUnit XML; - is standard output."`
-	HTML      string         `name:"html" placeholder:"FILE" help:"Write the results as a page to look at, one file that needs nothing else; - is standard output."`
+	Shard     *run.Shard     `placeholder:"I/N" help:"Run only one of N parts of the cells, such as 2/5: the first machine runs 1/5, the last 5/5, and gatefault merge joins their reports."`
+
+	documentFlags `embed:""`
 }
 
 // Help is shown below the flags.
@@ -59,6 +59,7 @@ type selection struct {
 	gateways  []*gateway.Definition
 	images    map[string]string
 	binaries  map[string]string
+	only      func(scenario, gateway string) bool // nil: all
 }
 
 func (c *runCmd) Run(ctx context.Context, a *app) error {
@@ -122,7 +123,21 @@ func (c *runCmd) choose() (*selection, error) {
 	if sel.images, err = chooseImages(c.Image, definitions); err == nil && c.ByProfile {
 		err = c.compare(sel)
 	}
+	if err == nil && c.Shard != nil {
+		sel.only, err = c.Shard.Only(sel.cells(), sel.gateways)
+	}
 	return sel, err
+}
+
+// each gives every cell that is to run.
+func (s *selection) each(yield func(*scenarios.Scenario, *gateway.Definition) bool) {
+	for _, sc := range s.cells() {
+		for _, d := range s.gateways {
+			if (s.only == nil || s.only(sc.ID, d.Name)) && !yield(sc, d) {
+				return
+			}
+		}
+	}
 }
 
 func loadCatalogue(dir string) (*scenarios.Catalogue, error) {
@@ -143,24 +158,23 @@ func (a *app) listCells(sel *selection, here *place) error {
 		}
 		fmt.Fprintln(w)
 	}
-	lacking := 0
-	for _, s := range sel.cells() {
-		for _, d := range sel.gateways {
-			row := fmt.Sprintf("%s\t%s\t%s\t%s", d.Name, s.ID, s.Cause, s.Profile)
-			if sel.variants != nil {
-				row += "\t" + s.Request.Method
-			}
-			if d.Lacks(s.Profile) != "" {
-				row += "\tunsupported"
-				lacking++
-			}
-			fmt.Fprintln(w, row)
+	all, lacking := 0, 0
+	for s, d := range sel.each {
+		row := fmt.Sprintf("%s\t%s\t%s\t%s", d.Name, s.ID, s.Cause, s.Profile)
+		if sel.variants != nil {
+			row += "\t" + s.Request.Method
 		}
+		if d.Lacks(s.Profile) != "" {
+			row += "\tunsupported"
+			lacking++
+		}
+		fmt.Fprintln(w, row)
+		all++
 	}
 	if err := w.Flush(); here == nil || err != nil {
 		return err
 	}
-	a.printf("\n%s", plural(len(sel.cells())*len(sel.gateways), "cell", "cells"))
+	a.printf("\n%s", plural(all, "cell", "cells"))
 	if lacking > 0 {
 		a.printf(", %d of them unsupported: the gateway has no such profile", lacking)
 	}
@@ -215,14 +229,13 @@ func (c *runCmd) cover(sel *selection, ids []string) (out []string) {
 
 // whole says that the run is one of every built-in scenario on every gateway, which is held to its bar.
 func (c *runCmd) whole() bool {
-	return len(c.Gateway) == 0 && !c.filtered() && !c.ByProfile && c.Scenarios == ""
+	return len(c.Gateway) == 0 && !c.filtered() && !c.ByProfile && c.Scenarios == "" && c.Shard == nil
 }
 
-// verdictCode is the exit code that a finished run earned: the highest that applies.
-func (c *runCmd) verdictCode(r *run.Report) int {
-	requested := c.named()
+// verdictCode is the exit code that a finished run earned: the highest that applies. named says that no gateway may be idle.
+func verdictCode(r *run.Report, named bool) int {
 	switch {
-	case requested && len(r.Idle) > 0, judged(r) == 0:
+	case named && len(r.Idle) > 0, judged(r) == 0:
 		return exitIdle
 	case r.Count(run.Error)+r.Count(run.NotInjected) > 0:
 		return exitHarness
@@ -238,8 +251,8 @@ func judged(r *run.Report) int {
 }
 
 // idle says which requested gateways ran no cell, or that no cell says anything.
-func (c *runCmd) idle(r *run.Report) error {
-	if !c.named() || len(r.Idle) == 0 {
+func idle(r *run.Report, named bool) error {
+	if !named || len(r.Idle) == 0 {
 		return errors.New("not one cell got a verdict, so this run says nothing of any gateway")
 	}
 	names := slices.Sorted(maps.Keys(r.Idle))
