@@ -175,13 +175,14 @@ type row struct {
 // rows gathers the results, which a report has sorted by cause and scenario.
 func rows(r *run.Report) []*row {
 	var out []*row
+	known := map[string]*row{}
 	for _, res := range r.Results {
-		i := slices.IndexFunc(out, func(w *row) bool { return w.labels[1] == res.ID })
-		if i < 0 {
-			i = len(out)
-			out = append(out, &row{[2]string{string(res.Cause), res.ID}, map[string]*run.Result{}})
+		w := known[res.ID]
+		if w == nil {
+			w = &row{[2]string{string(res.Cause), res.ID}, map[string]*run.Result{}}
+			known[res.ID], out = w, append(out, w)
 		}
-		out[i].cells[res.Gateway.Name] = res
+		w.cells[res.Gateway.Name] = res
 	}
 	return out
 }

@@ -62,6 +62,9 @@ type terminal struct {
 	rows    []*row
 	labels  [2]string                               // above those of the rows
 	show    func(*run.Result) (text, colour string) // of a cell; default: its verdict and outcome
+	widths  map[*column]int                         // of columns that were measured
+	first   int                                     // widths of the labels, once measured
+	second  int
 }
 
 func (t *terminal) printf(format string, args ...any) { fmt.Fprintf(t, format, args...) }
@@ -141,10 +144,14 @@ func (t *terminal) line(cols []*column, label string, text func(*column) (string
 }
 
 func (t *terminal) labelWidths() (first, second int) {
+	if t.first > 0 {
+		return t.first, t.second
+	}
 	first, second = len(t.labels[0]), len(t.labels[1])
 	for _, r := range t.rows {
 		first, second = max(first, len(r.labels[0])), max(second, len(r.labels[1]))
 	}
+	t.first, t.second = first, second
 	return first, second
 }
 
@@ -165,11 +172,18 @@ func (t *terminal) cell(r *run.Result) (text, colour string) {
 }
 
 func (t *terminal) columnWidth(c *column) int {
+	if w, known := t.widths[c]; known {
+		return w
+	}
 	w := max(utf8.RuneCountInString(c.name), utf8.RuneCountInString(c.version))
 	for _, r := range t.rows {
 		text, _ := t.cell(r.cells[c.name])
 		w = max(w, utf8.RuneCountInString(text))
 	}
+	if t.widths == nil {
+		t.widths = map[*column]int{}
+	}
+	t.widths[c] = w
 	return w
 }
 
