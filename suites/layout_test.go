@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"upstream/control"},
 	{"scenarios/strict"},
 	{"scenarios"},
-	{"suites/config", "suites/alert", "suites/probe", "suites/sandbox", "suites/syslog"},
+	{"suites/config", "suites/alert", "suites/probe", "suites/sandbox", "suites/syslog", "suites/gateway/quickstart"},
 	{"suites/outside"},
 	{"suites/gateway"},
 	{"suites/run"},
@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"suites/diagnose"},
 	{"suites/drill"},
 	{"suites/lab"},
-	{"suites/cmd/gatefault"},
+	{"suites/cmd/gatefault", "suites/bench"},
 }
 
 // forbidden names imports that a tree must do without, and why.

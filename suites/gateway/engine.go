@@ -14,7 +14,11 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
 	"golang.org/x/sync/singleflight"
+
+	"github.com/gatefault/gatefault/suites/gateway/quickstart"
 )
+
+func init() { quickstart.Over() }
 
 // Labels of everything that gatefault makes in an engine.
 const (
