@@ -14,6 +14,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -36,9 +37,12 @@ type conn struct {
 	r         *bufio.Reader
 	out       []byte // reused for answers
 	lifetime
-	busy    bool     // a request is under way
-	drop    *dropped // set by a script that had the kernel drop our packets
-	dialect dialect  // nil for HTTP/1
+	busy    bool                   // a request is under way
+	stop    func() bool            // lets the end of ctx pass unnoticed
+	parking *parked                // how it is to be parked
+	parked  atomic.Pointer[parked] // how it is parked
+	drop    *dropped               // set by a script that had the kernel drop our packets
+	dialect dialect                // nil for HTTP/1
 }
 
 // dropped is a firewall rule of one connection and the event that will tell what it saw.
@@ -46,12 +50,6 @@ type dropped struct {
 	rule  *firewall.Rule
 	event Event
 }
-
-// readBuffer holds usual heads; maxHead is the largest head taken.
-const (
-	readBuffer = 4 << 10
-	maxHead    = 64 << 10
-)
 
 // socket is what a connection was accepted on: TCP, or a unix socket.
 type socket interface {
@@ -63,18 +61,40 @@ type socket interface {
 func newConn(ep *Endpoint, c socket) *conn {
 	cn := &conn{ep: ep, tcp: c, net: c, id: ep.up.conns.Add(1), seq: ep.seen.Add(1), remote: c.RemoteAddr().String()}
 	cn.begin()
-	cn.r = bufio.NewReaderSize(c, readBuffer)
+	cn.r = new(bufio.Reader)
+	cn.borrow()
 	return cn
 }
 
-// serve runs the connection to its end, which it journals.
+// serve runs the connection to its end, or until it is parked.
 func (c *conn) serve() {
-	defer c.cancel()
-	stop := context.AfterFunc(c.ctx, func() { _ = c.tcp.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	end := c.run()
+	c.stop = context.AfterFunc(c.ctx, c.interrupt)
+	c.conclude(c.run())
+}
+
+// interrupt makes a connection whose time is over notice that.
+func (c *conn) interrupt() {
+	_ = c.tcp.SetDeadline(time.Unix(1, 0))
+	if p := c.parked.Load(); p != nil {
+		p.wake()
+	}
+}
+
+// conclude ends the connection and journals that, or parks it.
+func (c *conn) conclude(end *wire.Ended) {
+	for end == leaves {
+		p := c.parking
+		if p.leave() == nil {
+			return
+		}
+		end = c.resume(p)
+	}
 	c.finish(end)
 	c.journal(Event{Kind: Closed, By: end.By, How: string(end.How)})
+	c.stop()
+	c.cancel()
+	c.giveBack()
+	c.over()
 }
 
 // finish closes the socket unless a script did, and journals what a firewall rule of this connection saw.
@@ -150,9 +170,7 @@ func (c *conn) next(q *request) *wire.Ended {
 	if r == nil {
 		return c.healthy(q)
 	}
-	e := c.requestEvent(q)
-	e.Fault, e.Rule = r.fault.Name, r.number
-	c.journal(e)
+	c.journalRequest(q, &Event{Fault: r.fault.Name, Rule: r.number})
 	return c.inject(r, q)
 }
 
@@ -170,9 +188,7 @@ func (c *conn) healthy(q *request) *wire.Ended {
 		return c.badRequest(err)
 	}
 	err := c.respond(q, http.StatusOK, "ok\n")
-	e := c.requestEvent(q)
-	e.Status, e.Bytes = 200, int64(len(c.out))
-	c.journal(e)
+	c.journalRequest(q, &Event{Status: http.StatusOK, Bytes: int64(len(c.out))})
 	return c.answered(q, err)
 }
 
@@ -209,14 +225,23 @@ func (c *conn) badRequest(err error) *wire.Ended {
 // inject runs a rule's fault; nil means that the connection lives on.
 func (c *conn) inject(r *rule, q *request) *wire.Ended {
 	s := c.session(r, q)
-	var err error
 	if r.handler != nil && (r.script == nil || c.n == 0) {
-		err = r.handler(c.ctx, s)
-	} else {
-		err = r.script.Run(c.ctx, s)
+		return c.injected(r, q, s, r.handler(c.ctx, s))
 	}
+	if c.dialect == nil && c.net == net.Conn(c.tcp) {
+		s.ParkFrom = parkFrom
+	}
+	return c.injected(r, q, s, r.script.Run(c.ctx, s))
+}
+
+// injected goes on after a fault, or parks the connection in the middle of it.
+func (c *conn) injected(r *rule, q *request, s *wire.Session, err error) *wire.Ended {
 	var end *wire.Ended
+	var away *wire.Parked
 	switch {
+	case errors.As(err, &away):
+		c.parking = &parked{c: c, rule: r, request: q, session: s, how: away}
+		return leaves
 	case errors.As(err, &end):
 		return end
 	case err != nil:
@@ -240,8 +265,8 @@ func (c *conn) scriptFailed(err error) *wire.Ended {
 
 func (c *conn) session(r *rule, q *request) *wire.Session {
 	tell := func(e Event) {
-		e.Method, e.Target, e.Fault, e.Rule = q.method(), q.target(), r.fault.Name, r.number
-		c.journal(e)
+		e.Fault, e.Rule = r.fault.Name, r.number
+		c.journalOf(q, &e)
 	}
 	s := &wire.Session{
 		Net: c.net, R: c.r, Host: host{c, r, q},
@@ -250,7 +275,7 @@ func (c *conn) session(r *rule, q *request) *wire.Session {
 		Hello:    c.readHello,
 		Secure: func(s *wire.Session, how wire.TLS) error {
 			err := c.handshake(how, s.Fired)
-			s.Net, s.R = c.net, c.r
+			s.Net, s.R, s.ParkFrom = c.net, c.r, 0
 			return err
 		},
 		Respond: func(status int, body string) error { return c.respond(q, status, body) },
@@ -299,9 +324,20 @@ func (c *conn) appendNonce(b []byte) []byte {
 	return strconv.AppendInt(b, int64(c.n), 10)
 }
 
-// requestEvent starts an event that tells of q.
-func (c *conn) requestEvent(q *request) Event {
-	return Event{Kind: Requested, Method: q.method(), Target: q.target()}
+// journalRequest tells of a request whose head was read.
+func (c *conn) journalRequest(q *request, e *Event) {
+	e.Kind = Requested
+	c.journalOf(q, e)
+}
+
+// journalOf tells of something that happened to a request. Nothing of it needs memory of its own: the journal copies the target.
+func (c *conn) journalOf(q *request, e *Event) {
+	var target []byte
+	if q.hasHead {
+		e.Method, target = clip(q.method(), maxMethod), q.head.RequestURI()
+	}
+	e.Endpoint, e.Conn, e.Request, e.Remote = c.ep.id, c.id, c.n, c.remote
+	c.ep.up.journal.addRequest(e, target[:min(len(target), maxTarget)])
 }
 
 // What the journal keeps of texts that come from the network, in bytes, and of runs of sent bytes.

@@ -1,9 +1,9 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 )
@@ -67,14 +67,28 @@ type Journal struct {
 	forward func(Event)
 
 	mu      sync.Mutex // guards what follows
-	ring    []Event
+	ring    []slot
 	last    uint64 // the newest event's Seq
 	fired   map[string]uint64
 	waiting bool
 }
 
+// slot is a place of the ring. The text that is another with every request is copied into bytes that stay with the slot, so
+// that a request leaves no garbage.
+type slot struct {
+	Event
+	target []byte
+}
+
+// event copies the slot's event.
+func (s *slot) event() Event {
+	e := s.Event
+	e.Target = string(s.target)
+	return e
+}
+
 func newJournal(size int, start time.Time) *Journal {
-	return &Journal{start: start, ring: make([]Event, size), fired: map[string]uint64{}, notify: make(chan struct{})}
+	return &Journal{start: start, ring: make([]slot, size), fired: map[string]uint64{}, notify: make(chan struct{})}
 }
 
 // Add appends e with the next sequence number and, unless it has one, the time.
@@ -88,14 +102,36 @@ func (j *Journal) Add(e Event) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	s := j.put(&e)
+	s.target = append(s.target[:0], e.Target...)
+}
+
+// addRequest is Add for an event of a request with that target.
+func (j *Journal) addRequest(e *Event, target []byte) {
+	if j.forward != nil {
+		e.Target = string(target)
+		j.Add(*e)
+		return
+	}
+	e.At = time.Since(j.start)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	s := j.put(e)
+	s.target = append(s.target[:0], target...)
+}
+
+// put gives e its number and its slot; the caller holds mu and sets the target.
+func (j *Journal) put(e *Event) *slot {
 	j.last++
-	e.Seq = j.last
-	j.ring[e.Seq%uint64(len(j.ring))] = e
-	j.count(&e)
+	s := &j.ring[j.last%uint64(len(j.ring))]
+	s.Event = *e
+	s.Seq, s.Target = j.last, ""
+	j.count(e)
 	if j.waiting {
 		close(j.notify)
 		j.notify, j.waiting = make(chan struct{}), false
 	}
+	return s
 }
 
 // count adds an event that tells of a fault to the faults that fired; the caller holds mu.
@@ -124,10 +160,11 @@ type Filter struct {
 	Kind     EventKind
 }
 
-func (f Filter) match(e *Event) bool {
-	return (f.Endpoint == "" || e.Endpoint == f.Endpoint) &&
-		(f.Kind == "" || e.Kind == f.Kind) &&
-		(f.Contains == "" || strings.Contains(e.Target, f.Contains))
+// match tells whether the filter chooses an event; part is what its target is to contain.
+func (f *Filter) match(s *slot, part []byte) bool {
+	return (f.Endpoint == "" || s.Endpoint == f.Endpoint) &&
+		(f.Kind == "" || s.Kind == f.Kind) &&
+		(len(part) == 0 || bytes.Contains(s.target, part))
 }
 
 // Page is a part of the journal.
@@ -146,14 +183,14 @@ const scanStep = 2048
 // After gives up to limit events that match f and are newer than seq.
 func (j *Journal) After(seq uint64, f Filter, limit int) Page {
 	page := Page{Events: []Event{}, Next: seq}
-	for j.scan(&page, f, limit) {
+	for part := []byte(f.Contains); j.scan(&page, &f, part, limit); {
 	}
 	page.At = time.Since(j.start)
 	return page
 }
 
 // scan goes on with a page and tells whether there may be more for it.
-func (j *Journal) scan(page *Page, f Filter, limit int) bool {
+func (j *Journal) scan(page *Page, f *Filter, part []byte, limit int) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if oldest := j.oldest(); page.Next+1 < oldest {
@@ -165,8 +202,8 @@ func (j *Journal) scan(page *Page, f Filter, limit int) bool {
 			return false
 		}
 		page.Next++
-		if e := &j.ring[page.Next%uint64(len(j.ring))]; f.match(e) {
-			page.Events = append(page.Events, *e)
+		if s := &j.ring[page.Next%uint64(len(j.ring))]; f.match(s, part) {
+			page.Events = append(page.Events, s.event())
 		}
 	}
 	return true

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 )
 
 // listener serves an endpoint in this process.
@@ -48,21 +49,36 @@ func startListener(ep *Endpoint) (server, error) {
 // stops listening (SOCK_BINDPORT_LOCK, set by inet_bind).
 func listenTCP(addr *net.TCPAddr) (*net.TCPListener, error) {
 	if addr.Port != 0 {
-		return net.ListenTCP("tcp", addr)
+		return listenAt(addr)
 	}
 	var err error
 	for range 10 {
 		var free, l *net.TCPListener
-		if free, err = net.ListenTCP("tcp", addr); err != nil {
+		if free, err = listenAt(addr); err != nil {
 			return nil, err
 		}
 		explicit := *free.Addr().(*net.TCPAddr)
 		_ = free.Close()
-		if l, err = net.ListenTCP("tcp", &explicit); err == nil {
+		if l, err = listenAt(&explicit); err == nil {
 			return l, nil
 		}
 	}
 	return nil, err
+}
+
+func listenAt(addr *net.TCPAddr) (*net.TCPListener, error) {
+	l, err := listening.Listen(context.Background(), "tcp", addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return l.(*net.TCPListener), nil
+}
+
+// listenConfig is net's own, but for plain TCP: what a fault does to a connection must not depend on MPTCP.
+func listenConfig(keepAlive time.Duration, control func(network, address string, c syscall.RawConn) error) *net.ListenConfig {
+	c := &net.ListenConfig{KeepAlive: keepAlive, Control: control}
+	c.SetMultipathTCP(false)
+	return c
 }
 
 // accept ends when close is called.

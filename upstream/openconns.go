@@ -12,6 +12,7 @@ type lifetime struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   chan struct{} // closed when it is over
+	over   func()        // closes it; whoever serves the connection calls it at the end
 	idle   atomic.Bool   // between two requests
 }
 
@@ -23,18 +24,18 @@ func (l *lifetime) begin() {
 // openConns are the open connections of an endpoint's server. Its lock guards them.
 type openConns map[*lifetime]struct{}
 
-// run serves a connection to its end; the caller holds mu.
+// run has a connection served, to its end; the caller holds mu.
 func (o openConns) run(ep *Endpoint, mu *sync.Mutex, c *lifetime, serve func()) {
 	o[c] = struct{}{}
 	ep.open.Add(1)
-	go func() {
-		serve()
+	c.over = func() {
 		mu.Lock()
 		delete(o, c)
 		mu.Unlock()
 		ep.open.Add(-1)
 		close(c.done)
-	}()
+	}
+	go serve()
 }
 
 // end ends the connections that doomed chooses and awaits the end of all.

@@ -257,11 +257,11 @@ func (m *Match) fits(q *request) bool {
 	return true
 }
 
-func pathFits(pattern, path string) bool {
+func pathFits(pattern string, path []byte) bool {
 	if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-		return strings.HasPrefix(path, prefix)
+		return len(path) >= len(prefix) && string(path[:len(prefix)]) == prefix
 	}
-	return pattern == path
+	return pattern == string(path)
 }
 
 // fires counts a match and decides on it: a pure function of (seed, rule, n-th match).

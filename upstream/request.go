@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -35,7 +34,17 @@ func (q *request) method() string {
 	if !q.hasHead {
 		return ""
 	}
-	return string(q.head.Method())
+	return methodName(q.head.Method())
+}
+
+// methodName gives the usual methods without making a string (RFC 9110 §9.3).
+func methodName(b []byte) string {
+	for _, name := range [...]string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodPatch} {
+		if string(b) == name {
+			return name
+		}
+	}
+	return string(b)
 }
 
 func (q *request) target() string {
@@ -46,9 +55,9 @@ func (q *request) target() string {
 }
 
 // path is the target without its query.
-func (q *request) path() string {
+func (q *request) path() []byte {
 	path, _, _ := bytes.Cut(q.head.RequestURI(), []byte("?"))
-	return string(path)
+	return path
 }
 
 func (q *request) field(name string) string { return string(q.head.Peek(name)) }
@@ -70,13 +79,9 @@ func (c *conn) readHead(q *request) error {
 		return c.dialect.readHead(q)
 	}
 	err := q.head.Read(c.r)
-	var small *fasthttp.ErrSmallBuffer
-	if errors.As(err, &small) && c.r.Size() < maxHead {
+	if isSmall(err) && c.r.Size() < maxHead {
 		c.grow()
 		err = q.head.Read(c.r)
-	}
-	if errors.As(err, &small) {
-		return &badRequestError{http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request's head is larger than %d bytes", maxHead)}
 	}
 	if err != nil {
 		return c.headError(err)
@@ -85,18 +90,24 @@ func (c *conn) readHead(q *request) error {
 	return nil
 }
 
-// headError tells a request that is no HTTP from a connection that ended.
+// isSmall tells whether a head is larger than the buffer.
+func isSmall(err error) bool {
+	if err == nil { // else the target of errors.As would cost every request an allocation
+		return false
+	}
+	var small *fasthttp.ErrSmallBuffer
+	return errors.As(err, &small)
+}
+
+// headError tells a request that is no HTTP, or too large, from a connection that ended.
 func (c *conn) headError(err error) error {
+	if isSmall(err) {
+		return &badRequestError{http.StatusRequestHeaderFieldsTooLarge, fmt.Sprintf("the request's head is larger than %d bytes", maxHead)}
+	}
 	if end := c.ended(err); end.By == "peer" || c.ctx.Err() != nil {
 		return end
 	}
 	return &badRequestError{http.StatusBadRequest, "the request is no HTTP: " + err.Error()}
-}
-
-// grow gives the reader the largest buffer a head may need, keeping what it holds.
-func (c *conn) grow() {
-	held, _ := c.r.Peek(c.r.Buffered())
-	c.r = bufio.NewReaderSize(io.MultiReader(bytes.NewReader(bytes.Clone(held)), c.net), maxHead)
 }
 
 // readAll reads head and body.
@@ -204,7 +215,10 @@ func appendFreshness(b []byte, q *request) []byte {
 		var part []byte
 		part, query, _ = bytes.Cut(query, []byte("&"))
 		age, found := bytes.CutPrefix(part, []byte("max-age="))
-		if _, err := strconv.ParseUint(string(age), 10, 20); found && err == nil {
+		if !found {
+			continue
+		}
+		if _, err := strconv.ParseUint(string(age), 10, 20); err == nil {
 			return append(append(append(b, "Cache-Control: max-age="...), age...), "\r\n"...)
 		}
 	}

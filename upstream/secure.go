@@ -49,15 +49,11 @@ func (c *conn) refusePlain() *wire.Ended {
 	}
 	q.spoiled = true
 	if r := c.ep.plan.Load().decide(fault.Request, c.seq, c.n, &q); r != nil {
-		e := c.requestEvent(&q)
-		e.Fault, e.Rule, e.Detail = r.fault.Name, r.number, said
-		c.journal(e)
+		c.journalRequest(&q, &Event{Fault: r.fault.Name, Rule: r.number, Detail: said})
 		return c.inject(r, &q)
 	}
 	err := c.respond(&q, http.StatusBadRequest, said+"\n")
-	e := c.requestEvent(&q)
-	e.Status, e.Bytes, e.Detail = http.StatusBadRequest, int64(len(c.out)), said
-	c.journal(e)
+	c.journalRequest(&q, &Event{Status: http.StatusBadRequest, Bytes: int64(len(c.out)), Detail: said})
 	return c.answered(&q, err)
 }
 

@@ -66,7 +66,10 @@ func (t *tap) take(c *net.TCPConn) {
 	}
 	cn := &tapped{ep: t.ep, id: t.ep.up.conns.Add(1), remote: c.RemoteAddr().String()}
 	cn.begin()
-	t.conns.run(t.ep, &t.mu, &cn.lifetime, func() { cn.serve(c) })
+	t.conns.run(t.ep, &t.mu, &cn.lifetime, func() {
+		cn.serve(c)
+		cn.over()
+	})
 }
 
 // tapped is one connection that passes a tap.

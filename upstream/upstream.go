@@ -76,6 +76,7 @@ type Upstream struct {
 	nsErr   error // why there is no name server
 	conns   atomic.Uint64
 	ca      func() (*pki.Authority, error) // makes it when first asked
+	lot     lot                            // of connections that wait
 	child   *childSide                     // set in a child process that serves an endpoint for its parent
 
 	mu        sync.Mutex // guards what follows
@@ -286,6 +287,7 @@ func (u *Upstream) Close() error {
 		wg.Go(ep.Close)
 	}
 	wg.Wait()
+	u.lot.close()
 	var errs []error
 	if u.names != nil {
 		errs = append(errs, u.names.Close())

@@ -14,7 +14,7 @@ import (
 // Script is a linear list of verbs. When it falls off its end the connection lives on and waits for its next request.
 type Script []Step
 
-// Run runs the steps in order and stops at the first error; [*Ended] tells how the connection ended.
+// Run runs the steps in order and stops at the first error; [*Ended] tells how the connection ended, [*Parked] that it waits.
 func (sc Script) Run(ctx context.Context, s *Session) error {
 	if err := sc.run(ctx, s); !errors.Is(err, errServe) {
 		return err
@@ -23,12 +23,12 @@ func (sc Script) Run(ctx context.Context, s *Session) error {
 }
 
 func (sc Script) run(ctx context.Context, s *Session) error {
-	for _, st := range sc {
+	for i, st := range sc {
 		if err := ctxEnded(ctx); err != nil {
 			return err
 		}
 		if err := st.Run(ctx, s); err != nil {
-			return err
+			return before(err, sc[i+1:]...)
 		}
 	}
 	return nil

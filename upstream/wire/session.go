@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -49,6 +50,8 @@ type Session struct {
 	Net  net.Conn
 	R    *bufio.Reader
 	Host Host
+	// ParkFrom is the wait from which a script gives the connection up meanwhile, with [*Parked]; 0: never.
+	ParkFrom time.Duration
 	// Read reads what is still unread of the current request, head and body; idempotent.
 	Read func() error
 	// ReadHead reads the head only.
@@ -91,7 +94,7 @@ func Expand(text string, value func(name string) (string, bool)) string {
 
 // expand puts the run-time values into text.
 func (s *Session) expand(text string) string {
-	if s.Vars == nil {
+	if s.Vars == nil || !strings.Contains(text, "${") {
 		return text
 	}
 	return Expand(text, s.Vars)

@@ -123,13 +123,13 @@ func Respond(status int, body string) Step {
 
 // Sleep lets d pass; a peer that closes meanwhile is noted and does not end it.
 func Sleep(d time.Duration) Step {
-	return step{"sleep " + d.String(), 0, func(ctx context.Context, s *Session) error { return s.wait(ctx, d, false) }}
+	return step{"sleep " + d.String(), 0, func(ctx context.Context, s *Session) error { return s.park(ctx, d, false) }}
 }
 
 // Stall does nothing until the peer closes or the plan changes. Up to a few KiB that the peer sends are taken from the
 // kernel, the rest fills its window.
 func Stall() Step {
-	return step{"stall", 0, func(ctx context.Context, s *Session) error { return s.wait(ctx, -1, true) }}
+	return step{"stall", 0, func(ctx context.Context, s *Session) error { return s.park(ctx, -1, true) }}
 }
 
 // Fin half-closes: FIN is sent, reading goes on.
@@ -201,9 +201,9 @@ type repeat struct {
 func Repeat(n int, body ...Step) Step { return repeat{n, body} }
 
 func (r repeat) Run(ctx context.Context, s *Session) error {
-	for range r.n {
+	for i := range r.n {
 		if err := r.body.run(ctx, s); err != nil {
-			return err
+			return before(err, repeat{r.n - i - 1, r.body})
 		}
 	}
 	return nil
