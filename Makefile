@@ -4,9 +4,9 @@ GATEFAULT := bin/gatefault
 SOURCES  := $(shell find . -name '*.go' -o -name '*.yaml' -o -name '*.tmpl' -o -name Dockerfile -o -name '*.sh' -o -name '*.php' -o -path './suites/*.js' -o -path './suites/*.css' -o -path './suites/*.html') go.mod go.sum
 # Packages whose tests start gateways; they have the machine to themselves, one after the other.
 HEAVY    := ./suites/gateway/... ./suites/run/... ./suites/drill/... ./suites/lab/... ./suites/cmd/... ./suites
-LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/picture/... ./suites/look/... ./suites/report/... ./suites/alert/... ./suites/outside/... ./suites/runbook/... ./suites/diagnose/...
+LIGHT    := ./upstream/... ./scenarios/... ./docker/... ./suites/config/... ./suites/probe/... ./suites/sandbox/... ./suites/check/... ./suites/picture/... ./suites/look/... ./suites/report/... ./suites/alert/... ./suites/outside/... ./suites/runbook/... ./suites/diagnose/... ./suites/bench/...
 
-.PHONY: run lab test test-unit test-suites images screenshots lint setup clean
+.PHONY: run lab test test-unit test-suites bench images screenshots lint setup clean
 
 run: $(GATEFAULT) ## start all gateways, inject every fault, print the judged table
 	$(GATEFAULT) run
@@ -21,6 +21,12 @@ test-unit: $(GATEFAULT) setup
 
 test-suites: $(GATEFAULT) setup
 	GATEFAULT_BINARY=$(CURDIR)/$(GATEFAULT) go test -p 1 -timeout 20m $(HEAVY)
+
+bench: $(GATEFAULT) ## measure all, beside nginx and others, and write the table into README.md; BENCH='-rows answers' measures one row
+	sh .ci/setup wrk:wrk nginx:nginx
+	cd suites/bench/peers && go build -o $(CURDIR)/bin/bench/ . github.com/mccutchen/go-httpbin/v2/cmd/go-httpbin
+	cd suites/bench/peers && go build -o $(CURDIR)/bin/bench/toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server
+	go run ./suites/bench -readme README.md $(BENCH)
 
 images: $(GATEFAULT) ## get or build the image of every gateway
 	$(GATEFAULT) images

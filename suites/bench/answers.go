@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// post sends JSON to an API.
+func post(ctx context.Context, url, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode/100 != 2 {
+		err = fmt.Errorf("POST %s: %s: %s", url, resp.Status, text)
+	}
+	return err
+}
+
+// answers measures how many healthy answers a second each server gives.
+func answers(ctx context.Context, b *bench) ([]line, error) {
+	all := peers()
+	rates := make([]samples, len(all))
+	for range b.runs {
+		for i, p := range all {
+			err := p.run(ctx, b, false, func(s *server) error {
+				rate, err := wrk(ctx, b, "http://"+s.addr+s.path)
+				rates[i] = append(rates[i], rate)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	out := []line{{What: "gatefault, 1 core", Result: rates[0].String() + "/s"}}
+	bars := map[string]float64{"nginx": 1, "net/http": 2, "toxiproxy": 2.5}
+	for i, p := range all[1:] {
+		ratio := rates[0].over(rates[i+1])
+		l := line{What: fmt.Sprintf("against %s, %s/s", described(p.name), number(rates[i+1].median())), Result: ratio.String() + "x"}
+		if bar, asked := bars[p.name]; asked {
+			l.Bar, l.Met = fmt.Sprintf(">= %gx", bar), ratio.median() >= bar
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+func described(name string) string {
+	switch name {
+	case "nginx":
+		return "nginx `return 200`"
+	case "net/http":
+		return "Go net/http"
+	case "toxiproxy":
+		return "toxiproxy in front of net/http"
+	}
+	return name
+}
+
+var requestsPerSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+
+// wrk gives the answers per second that it counts.
+func wrk(ctx context.Context, b *bench, url string) (float64, error) {
+	d := 3 * time.Second
+	if b.quick {
+		d = time.Second
+	}
+	out, err := pinned(ctx, clientCore, "wrk", "-t1", "-c64", "-d"+d.String(), url).CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("wrk: %w: %s", err, out)
+	}
+	m := requestsPerSecond.FindSubmatch(out)
+	if m == nil || strings.Contains(string(out), "Non-2xx") || strings.Contains(string(out), "Socket errors") {
+		return 0, fmt.Errorf("wrk met errors: %s", out)
+	}
+	return strconv.ParseFloat(string(m[1]), 64)
+}
