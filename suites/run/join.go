@@ -35,7 +35,7 @@ func Join(reports []*Report, names []string) (*Report, error) {
 // longest takes the longer of each time.
 func (t Timing) longest(o Timing) Timing {
 	return Timing{Total: max(t.Total, o.Total), LongestCell: max(t.LongestCell, o.LongestCell), SlowestStart: max(t.SlowestStart, o.SlowestStart),
-		Traffic: max(t.Traffic, o.Traffic), Exclusive: max(t.Exclusive, o.Exclusive), Images: max(t.Images, o.Images)}
+		Traffic: max(t.Traffic, o.Traffic), Exclusive: max(t.Exclusive, o.Exclusive), Images: max(t.Images, o.Images), Busy: max(t.Busy, o.Busy)}
 }
 
 // complete tells which shards are missing.
