@@ -1,9 +1,6 @@
 package upstream
 
-import (
-	"net/textproto"
-	"runtime"
-)
+import "net/textproto"
 
 // dialect makes requests of the frames or records of a connection that does not speak HTTP/1. Requests are served one
 // after another, in the order in which they began: a fault owns the whole connection, also where its protocol multiplexes.
@@ -33,9 +30,6 @@ func (c *conn) begun(q *request) {
 func (c *conn) awaitRequest() error {
 	if c.dialect != nil {
 		return c.dialect.await()
-	}
-	if c.n > 0 && c.r.Buffered() == 0 {
-		runtime.Gosched() // where others have work, the next request has come meanwhile: no read in vain
 	}
 	_, err := c.r.Peek(1)
 	return err
