@@ -167,3 +167,25 @@ func BenchmarkStalled(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDelay has 1,000 connections wait at once, each time a millisecond; its time is that of all of them.
+func BenchmarkDelay(b *testing.B) {
+	ep := benchEndpoint(b, upstream.Rule{Fault: "head.slow", Params: map[string]string{"delay": "1ms"}})
+	clients := make([]*client, 1000)
+	for i := range clients {
+		clients[i] = newClient(b, ep)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, c := range clients {
+			if _, err := c.conn.Write(asked); err != nil {
+				b.Fatal(err)
+			}
+		}
+		for _, c := range clients {
+			if _, err := c.conn.Read(c.answer); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

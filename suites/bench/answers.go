@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,27 +30,35 @@ func post(ctx context.Context, url, body string) error {
 	return err
 }
 
-// answers measures how many healthy answers a second each server gives.
+// answers measures how many healthy answers a second each server gives: gatefault and one peer right after one another, in
+// turns the one or the other first.
 func answers(ctx context.Context, b *bench) ([]line, error) {
-	all := peers()
-	rates := make([]samples, len(all))
-	for range b.runs {
-		for i, p := range all {
-			err := p.run(ctx, b, false, func(s *server) error {
-				rate, err := wrk(ctx, b, "http://"+s.addr+s.path)
-				rates[i] = append(rates[i], rate)
-				return err
-			})
-			if err != nil {
-				return nil, err
+	ours, others := peers()[0], peers()[1:]
+	own, theirs := make([]samples, len(others)), make([]samples, len(others))
+	for run := range b.runs {
+		for i, p := range others {
+			first, second := &own[i], &theirs[i]
+			pair := []peer{ours, p}
+			if run%2 == 1 {
+				first, second, pair = second, first, []peer{p, ours}
+			}
+			for j, into := range []*samples{first, second} {
+				err := pair[j].run(ctx, b, false, func(s *server) error {
+					rate, err := wrk(ctx, b, "http://"+s.addr+s.path)
+					*into = append(*into, rate)
+					return err
+				})
+				if err != nil {
+					return nil, err
+				}
 			}
 		}
 	}
-	out := []line{{What: "gatefault, 1 core", Result: rates[0].String() + "/s"}}
+	out := []line{{What: "gatefault, 1 core", Result: slices.Concat(own...).String() + "/s"}}
 	bars := map[string]float64{"nginx": 1, "net/http": 2, "toxiproxy": 2.5}
-	for i, p := range all[1:] {
-		ratio := rates[0].over(rates[i+1])
-		l := line{What: fmt.Sprintf("against %s, %s/s", described(p.name), number(rates[i+1].median())), Result: ratio.String() + "x"}
+	for i, p := range others {
+		ratio := own[i].over(theirs[i])
+		l := line{What: fmt.Sprintf("against %s, %s/s", described(p.name), number(theirs[i].median())), Result: ratio.String() + "x"}
 		if bar, asked := bars[p.name]; asked {
 			l.Bar, l.Met = fmt.Sprintf(">= %gx", bar), ratio.median() >= bar
 		}
@@ -74,7 +83,7 @@ var requestsPerSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
 
 // wrk gives the answers per second that it counts.
 func wrk(ctx context.Context, b *bench, url string) (float64, error) {
-	d := 3 * time.Second
+	d := 2 * time.Second
 	if b.quick {
 		d = time.Second
 	}
