@@ -21,6 +21,7 @@ var formats = []struct {
 	{"table", func(w io.Writer, r *run.Report) error { return report.Terminal(w, r, report.TerminalOptions{}) }},
 	{"JSON", func(w io.Writer, r *run.Report) error { return report.JSON(w, r, "") }},
 	{"JUnit", func(w io.Writer, r *run.Report) error { return report.JUnit(w, r, nil) }},
+	{"HTML", func(w io.Writer, r *run.Report) error { return report.HTML(w, r, report.HTMLOptions{}) }},
 	{"Markdown", func(w io.Writer, r *run.Report) error {
 		return report.Markdown(w, check.OfRun(r), report.CheckOptions{})
 	}},

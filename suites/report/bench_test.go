@@ -15,6 +15,7 @@ func BenchmarkReports(b *testing.B) {
 	for name, write := range map[string]func(*run.Report) error{
 		"table":    func(r *run.Report) error { return report.Terminal(io.Discard, r, report.TerminalOptions{}) },
 		"json":     func(r *run.Report) error { return report.JSON(io.Discard, r, "") },
+		"html":     func(r *run.Report) error { return report.HTML(io.Discard, r, report.HTMLOptions{}) },
 		"junit":    func(r *run.Report) error { return report.JUnit(io.Discard, r, nil) },
 		"markdown": func(r *run.Report) error { return report.Markdown(io.Discard, check.OfRun(r), report.CheckOptions{}) },
 	} {
