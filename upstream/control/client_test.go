@@ -7,10 +7,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 
 	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/control"
@@ -165,6 +167,15 @@ var _ = Describe("The client", func() {
 			ContainSubstring(`gatefault_requests_total{endpoint="app"} 1`),
 			ContainSubstring(`gatefault_connections_open{endpoint="app"} 0`),
 			ContainSubstring("gatefault_journal_last_seq 5\n")))
+	})
+
+	It("gives metrics as Prometheus wants them", func(ctx SpecContext) {
+		h.endpoint(ctx)
+		text, err := h.client.Metrics(ctx)
+		Expect(err).NotTo(HaveOccurred())
+		problems, err := promlint.New(strings.NewReader(text)).Lint()
+		Expect(err).NotTo(HaveOccurred())
+		Expect(problems).To(BeEmpty())
 	})
 
 	DescribeTable("takes addresses as users write them", func(address string, ok bool) {

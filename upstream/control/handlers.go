@@ -183,12 +183,6 @@ func withRules(p upstream.Plan) upstream.Plan {
 	return p
 }
 
-// metrics answers in Prometheus' text format.
-func (a *api) metrics(w http.ResponseWriter, r *http.Request) (any, error) {
-	a.scrape.ServeHTTP(w, r)
-	return nil, nil
-}
-
 func (a *api) ca(w http.ResponseWriter, _ *http.Request) (any, error) {
 	ca, err := a.up.CA()
 	if err != nil {

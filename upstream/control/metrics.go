@@ -1,68 +1,65 @@
 package control
 
 import (
+	"bytes"
+	"fmt"
 	"net/http"
+	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/gatefault/gatefault/upstream"
 	"github.com/gatefault/gatefault/upstream/fault"
 )
 
-// collector reads the upstream when it is scraped, so that serving requests costs nothing more.
-type collector struct {
-	up      *upstream.Upstream
-	viewers func() int
-
-	endpoints, connections, requests, fired, journal, streams *prometheus.Desc
-}
-
-// newMetrics makes the handler of /metrics with a registry of its own.
-func newMetrics(a *api) http.Handler {
-	desc := func(name, help string, labels ...string) *prometheus.Desc {
-		return prometheus.NewDesc("gatefault_"+name, help, labels, nil)
-	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(&collector{
-		up: a.up, viewers: func() int { return len(a.viewers) },
-		endpoints:   desc("endpoints", "Endpoints that are open."),
-		connections: desc("connections_open", "Connections that are open.", "endpoint"),
-		requests:    desc("requests_total", "Requests whose head was read.", "endpoint"),
-		fired:       desc("faults_fired_total", "How often each fault fired; for armed ones, connection attempts counted by the kernel when disarmed.", "fault"),
-		journal:     desc("journal_last_seq", "Sequence number of the newest journal event."),
-		streams:     desc("event_streams_open", "Event streams of the control API that are open."),
-	})
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
-}
-
-// Describe implements [prometheus.Collector].
-func (c *collector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.endpoints, c.connections, c.requests, c.fired, c.journal, c.streams} {
-		ch <- d
-	}
-}
-
-// Collect implements [prometheus.Collector].
-func (c *collector) Collect(ch chan<- prometheus.Metric) {
-	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
-	}
-	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
-	}
-	endpoints := c.up.Endpoints()
-	gauge(c.endpoints, float64(len(endpoints)))
+// metrics answers in Prometheus's text format, version 0.0.4. The upstream is read when it is scraped, so that serving requests
+// costs nothing more. Prometheus's own library would be a tenth of the program.
+func (a *api) metrics(w http.ResponseWriter, _ *http.Request) (any, error) {
+	var m exposition
+	endpoints := a.up.Endpoints()
+	m.family("endpoints", "gauge", "Endpoints that are open.")
+	m.sample("", "", uint64(len(endpoints)))
+	m.family("connections_open", "gauge", "Connections that are open.")
 	for _, ep := range endpoints {
-		open, requests := ep.Counts()
-		gauge(c.connections, float64(open), ep.ID())
-		counter(c.requests, requests, ep.ID())
+		open, _ := ep.Counts()
+		m.sample("endpoint", ep.ID(), uint64(open))
 	}
-	fired := c.up.Journal().Fired()
+	m.family("requests_total", "counter", "Requests whose head was read.")
+	for _, ep := range endpoints {
+		_, requests := ep.Counts()
+		m.sample("endpoint", ep.ID(), requests)
+	}
+	m.family("faults_fired_total", "counter", "How often each fault fired; for armed ones, connection attempts counted by the kernel when disarmed.")
+	fired := a.up.Journal().Fired()
 	for _, f := range fault.All() {
-		counter(c.fired, fired[f.Name], f.Name)
+		m.sample("fault", f.Name, fired[f.Name])
 	}
-	counter(c.fired, fired["script"], "script")
-	gauge(c.journal, float64(c.up.Journal().Last()))
-	gauge(c.streams, float64(c.viewers()))
+	m.sample("fault", "script", fired["script"])
+	m.family("journal_last_seq", "gauge", "Sequence number of the newest journal event.")
+	m.sample("", "", a.up.Journal().Last())
+	m.family("event_streams_open", "gauge", "Event streams of the control API that are open.")
+	m.sample("", "", uint64(len(a.viewers)))
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write(m.text.Bytes())
+	return nil, nil
+}
+
+// exposition is text in Prometheus's format
+// (https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format).
+type exposition struct {
+	text bytes.Buffer
+	name string // of the family under way
+}
+
+func (m *exposition) family(name, kind, help string) {
+	m.name = "gatefault_" + name
+	fmt.Fprintf(&m.text, "# HELP %[1]s %[2]s\n# TYPE %[1]s %[3]s\n", m.name, help, kind)
+}
+
+var escapeLabel = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+
+// sample adds a value of the family; no label has an empty name.
+func (m *exposition) sample(label, is string, value uint64) {
+	m.text.WriteString(m.name)
+	if label != "" {
+		fmt.Fprintf(&m.text, `{%s="%s"}`, label, escapeLabel.Replace(is))
+	}
+	fmt.Fprintf(&m.text, " %d\n", value)
 }

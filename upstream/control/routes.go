@@ -24,7 +24,6 @@ type api struct {
 	guard     guard
 	table     []operation
 	router    *mux.Router
-	scrape    http.Handler
 	document  []byte
 	viewers   chan struct{} // one token for each open event stream
 }
@@ -32,7 +31,6 @@ type api struct {
 func newAPI(o Options) (*api, error) {
 	a := &api{up: o.Upstream, log: o.Log, version: o.Version, heartbeat: o.Heartbeat, viewers: make(chan struct{}, MaxViewers)}
 	a.guard = newGuard(o.Token)
-	a.scrape = newMetrics(a)
 	a.table = a.operations()
 	var err error
 	if a.document, err = document(a.table, o.Version); err != nil {
