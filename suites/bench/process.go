@@ -43,7 +43,10 @@ func stayOnClientCore() error {
 	if err != nil {
 		return err
 	}
-	return syscall.Exec(taskset, append([]string{"taskset", "-c", clientCore, self}, os.Args[1:]...), append(os.Environ(), pinnedMark+"=1"))
+	if err := os.Setenv(pinnedMark, "1"); err != nil {
+		return err
+	}
+	return syscall.Exec(taskset, append([]string{"taskset", "-c", clientCore, self}, os.Args[1:]...), os.Environ())
 }
 
 func pinned(ctx context.Context, core, program string, args ...string) *exec.Cmd {
