@@ -12,8 +12,9 @@ import (
 // stack would be most of its memory, nor a buffer. It goes on when its time has come, when the peer sends or closes, and when a
 // plan change ends it.
 
-// parkFrom is the wait from which a connection is parked.
-const parkFrom = time.Second
+// parkFrom is the wait from which a connection is parked. Shorter ones are over before their memory matters, and parking makes
+// a thousand answers that are due at once some milliseconds late.
+const parkFrom = 3 * time.Second
 
 // parked is what a connection is to do when it goes on.
 type parked struct {

@@ -46,19 +46,19 @@ func TestConnectionsThatWaitAreParked(t *testing.T) {
 		begins string // of what the client gets; empty: nothing
 		events map[upstream.EventKind]int
 	}{
-		"their time comes": {"read-request\nsleep 1s\nrespond 200 \"late\"\nclose", nil, "HTTP/1.1 200 ", map[upstream.EventKind]int{upstream.Closed: n}},
-		"the rest of a block and of the script follows": {"read-request\nrepeat 2\nsleep 1s\nsend \"x\"\nend\nsend \"y\"\nclose", nil, "xxy", nil},
+		"their time comes": {"read-request\nsleep 3s\nrespond 200 \"late\"\nclose", nil, "HTTP/1.1 200 ", map[upstream.EventKind]int{upstream.Closed: n}},
+		"the rest of a block and of the script follows": {"read-request\nrepeat 2\nsleep 3s\nsend \"x\"\nend\nsend \"y\"\nclose", nil, "xxy", nil},
 		"the peer closes": {"read-request\nstall", func(_ *testing.T, _ *upstream.Endpoint, conns []net.Conn) {
 			for _, c := range conns {
 				_ = c.(*net.TCPConn).CloseWrite()
 			}
 		}, "", map[upstream.EventKind]int{upstream.PeerClosed: n, upstream.Closed: n}},
-		"the peer closes before their time": {"read-request\nsleep 1s\nsend \"late\"\nclose", func(_ *testing.T, _ *upstream.Endpoint, conns []net.Conn) {
+		"the peer closes before their time": {"read-request\nsleep 3s\nsend \"late\"\nclose", func(_ *testing.T, _ *upstream.Endpoint, conns []net.Conn) {
 			for _, c := range conns {
 				_ = c.(*net.TCPConn).CloseWrite()
 			}
 		}, "late", map[upstream.EventKind]int{upstream.PeerClosed: n, upstream.Closed: n}},
-		"the peer goes on sending": {"read-request\nsleep 1s\nrespond 200 \"late\"\nclose", func(_ *testing.T, _ *upstream.Endpoint, conns []net.Conn) {
+		"the peer goes on sending": {"read-request\nsleep 3s\nrespond 200 \"late\"\nclose", func(_ *testing.T, _ *upstream.Endpoint, conns []net.Conn) {
 			for _, c := range conns {
 				_, _ = io.WriteString(c, "more")
 			}
