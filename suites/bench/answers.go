@@ -31,9 +31,10 @@ func post(ctx context.Context, url, body string) error {
 }
 
 // answers measures how many healthy answers a second each server gives: gatefault and one peer right after one another, in
-// turns the one or the other first.
+// turns the one or the other first. The last peer is a loop that only reads and writes: a
+// server in Go can hardly reach more against another peer than it does.
 func answers(ctx context.Context, b *bench) ([]line, error) {
-	ours, others := peers()[0], peers()[1:]
+	ours, others := peers()[0], append(peers()[1:], peer{"bare", ofPeers("bare")})
 	own, theirs := make([]samples, len(others)), make([]samples, len(others))
 	for run := range b.runs {
 		for i, p := range others {
@@ -54,6 +55,7 @@ func answers(ctx context.Context, b *bench) ([]line, error) {
 			}
 		}
 	}
+	bare := theirs[len(theirs)-1].median()
 	out := []line{{What: "gatefault, 1 core", Result: slices.Concat(own...).String() + "/s"}}
 	bars := map[string]float64{"nginx": 1, "net/http": 2, "toxiproxy": 2.5}
 	for i, p := range others {
@@ -61,6 +63,7 @@ func answers(ctx context.Context, b *bench) ([]line, error) {
 		l := line{What: fmt.Sprintf("against %s, %s/s", described(p.name), number(theirs[i].median())), Result: ratio.String() + "x"}
 		if bar, asked := bars[p.name]; asked {
 			l.Bar, l.Met = fmt.Sprintf(">= %gx", bar), ratio.median() >= bar
+			l.Limit = fmt.Sprintf("the bare loop reaches %sx", number(bare/theirs[i].median()))
 		}
 		out = append(out, l)
 	}
@@ -75,6 +78,8 @@ func described(name string) string {
 		return "Go net/http"
 	case "toxiproxy":
 		return "toxiproxy in front of net/http"
+	case "bare":
+		return "a bare Go loop that reads and writes"
 	}
 	return name
 }

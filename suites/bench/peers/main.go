@@ -36,6 +36,7 @@ var servers = map[string]func(net.Listener) error{
 			ctx.SetBodyString("ok\n")
 		}}).Serve(l)
 	},
+	"bare":         func(l net.Listener) error { return accept(l, func(c *net.TCPConn) { go bare(c) }) },
 	"sleep":        func(l net.Listener) error { return accept(l, func(c *net.TCPConn) { go sleep(c) }) },
 	"accept-close": func(l net.Listener) error { return accept(l, func(c *net.TCPConn) { _ = c.Close() }) },
 	"accept-reset": func(l net.Listener) error { return accept(l, func(c *net.TCPConn) { go reset(c) }) },
@@ -68,6 +69,20 @@ func reset(c *net.TCPConn) {
 	_, _ = c.Read(make([]byte, 1))
 	_ = c.SetLinger(0)
 	_ = c.Close()
+}
+
+// bare answers whatever it reads, without a look: what is left is the kernel and Go's scheduler.
+func bare(c *net.TCPConn) {
+	defer c.Close()
+	answer := []byte("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n")
+	for b := make([]byte, 4096); ; {
+		if _, err := c.Read(b); err != nil {
+			return
+		}
+		if _, err := c.Write(answer); err != nil {
+			return
+		}
+	}
 }
 
 // sleep answers requests such as GET /50ms after that time, by time.Sleep, with the least work that does it.
