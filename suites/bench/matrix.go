@@ -19,7 +19,7 @@ func matrix(ctx context.Context, b *bench) ([]line, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(folder)
-	var took, bar, share, cpu samples
+	var took, bar, share, busy, cpu samples
 	cells := 0
 	for range b.runs {
 		file := filepath.Join(folder, "report.json")
@@ -42,12 +42,14 @@ func matrix(ctx context.Context, b *bench) ([]line, error) {
 		cells = len(r.Results)
 		t := r.Timing
 		took, bar = append(took, (t.Total-t.Images).Seconds()), append(bar, t.Bar().Seconds())
+		busy = append(busy, t.Busy.Seconds())
 		share = append(share, (t.Total-t.Images).Seconds()/t.Bar().Seconds())
 		cpu = append(cpu, (after-before)/float64(cells))
 	}
 	return []line{
 		{What: fmt.Sprintf("%d cells in %s s, the bar of these runs is %s s", cells, number(took.median()), number(bar.median())), Result: share.String() + "x",
-			Bar: "<= 1.25 x (longest parallel cell + slowest start) + traffic + exclusive cells", Met: share.median() <= 1},
+			Bar: "<= 1.25 x (longest parallel cell + slowest start) + traffic + exclusive cells", Met: share.median() <= 1,
+			Limit: fmt.Sprintf("for %s s no processor was idle", number(busy.median()))},
 		{What: "CPU time of the machine, by cell", Result: cpu.times(1000).String() + " ms"},
 	}, nil
 }
