@@ -37,14 +37,15 @@ func (b *builder) synRules(a Action, at netip.AddrPort) {
 	}
 }
 
-// dropReplies counts and drops what leaves from at. An attempt is a peer.
+// dropReplies drops what leaves from at and counts it. An attempt is a peer that is lost a SYN-ACK or data: what we still have to
+// acknowledge of a connection that was closed right before is none.
 func (b *builder) dropReplies(at netip.AddrPort) {
 	chain := b.chain("", nftables.ChainHookOutput, nftables.ChainPriorityFilter)
 	b.countAttempts()
 	for _, v4 := range families(at.Addr()) {
 		match := packets(v4, source, at)
-		b.add(chain, match, []expr.Any{&expr.Counter{}}, countAttempt(v4, destination, b.rule.set))
-		b.add(chain, match, verdict(Drop))
+		b.add(chain, match, anyFlag(flagSYN|flagPSH), countAttempt(v4, destination, b.rule.set))
+		b.add(chain, match, []expr.Any{&expr.Counter{}}, verdict(Drop))
 	}
 }
 
@@ -188,14 +189,30 @@ func loadPort(e end, register uint32) expr.Any {
 	}
 }
 
-// isSYN matches the first packet of a connection: SYN without ACK, FIN or RST
-// (RFC 9293 section 3.1). Unlike a connection state it needs no conntrack.
+// Control bits of TCP (RFC 9293 section 3.1).
+const (
+	flagFIN = 0x01
+	flagSYN = 0x02
+	flagRST = 0x04
+	flagPSH = 0x08
+	flagACK = 0x10
+)
+
+// isSYN matches the first packet of a connection: SYN without ACK, FIN or RST. Unlike a connection state it needs no conntrack.
 func isSYN() []expr.Any {
-	const fin, syn, rst, ack = 0x01, 0x02, 0x04, 0x10
+	return append(flags(flagFIN|flagSYN|flagRST|flagACK), equal(flagSYN))
+}
+
+// anyFlag matches packets with at least one of the flags.
+func anyFlag(mask byte) []expr.Any {
+	return append(flags(mask), &expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{0}})
+}
+
+// flags loads those of a packet's control bits that the mask has.
+func flags(mask byte) []expr.Any {
 	return []expr.Any{
 		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
-		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{fin | syn | rst | ack}, Xor: []byte{0}},
-		equal(syn),
+		&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: 1, Mask: []byte{mask}, Xor: []byte{0}},
 	}
 }
 

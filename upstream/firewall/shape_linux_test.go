@@ -37,6 +37,38 @@ func TestDropRepliesIsOneWay(t *testing.T) {
 	}
 }
 
+// A gateway ends a connection that we closed a moment before the rule: our acknowledgement is dropped, and nobody was refused anything.
+func TestDropRepliesCountsNoConnectionThatIsOver(t *testing.T) {
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	server := netip.MustParseAddrPort(l.Addr().String())
+	client := mustDial(t, server)
+	accepted, err := l.Accept()
+	if err == nil {
+		err = accepted.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		t.Fatalf("read = %v, want the server's FIN", err)
+	}
+	r := arm(t, opened(t), DropReplies, server)
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h := hits(t, r)
+	for deadline := time.Now().Add(5 * time.Second); h.Packets == 0 && time.Now().Before(deadline); h = hits(t, r) {
+		time.Sleep(time.Millisecond)
+	}
+	if h.Packets == 0 || h.Attempts != 0 {
+		t.Errorf("hits = %+v, want packets without an attempt", h)
+	}
+}
+
 func TestLossIsDeterministic(t *testing.T) {
 	for range 3 {
 		f, server := opened(t), echo(t, "127.0.0.1")
