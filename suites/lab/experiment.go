@@ -28,6 +28,7 @@ type Experiment struct {
 	cells    []*cell
 	cancel   context.CancelFunc
 	done     chan struct{} // closed when it is over
+	left     int           // cells that are not over; the session's mu guards it
 }
 
 // Done is closed when the experiment is over.
@@ -65,6 +66,7 @@ func newExperiment(id int, spec Spec, sc *scenarios.Scenario, gateways []run.Sta
 	for _, st := range gateways {
 		x.cells = append(x.cells, &cell{gateway: st.Gateway, answers: map[string]int{}})
 	}
+	x.left = len(x.cells)
 	return x
 }
 
@@ -85,15 +87,21 @@ func (s *Session) perform(ctx context.Context, x *Experiment) {
 	for _, c := range x.cells {
 		wg.Go(func() {
 			r, err := s.cell(ctx, x, c)
-			c.end(r, err)
-			s.change()
+			s.end(x, c, r, err)
 		})
 	}
 	wg.Wait()
+}
+
+// end ends a cell, and with the last one the experiment: no state shows the one without the other.
+func (s *Session) end(x *Experiment, c *cell, r *run.Result, err error) {
 	s.mu.Lock()
-	s.running = nil
+	c.end(r, err)
+	if x.left--; x.left == 0 {
+		s.running = nil
+		close(x.done)
+	}
 	s.mu.Unlock()
-	close(x.done)
 	s.change()
 }
 
