@@ -27,8 +27,9 @@ type Experiment struct {
 	scenario *scenarios.Scenario
 	cells    []*cell
 	cancel   context.CancelFunc
-	done     chan struct{} // closed when it is over
-	left     int           // cells that are not over; the session's mu guards it
+	done     chan struct{}                // closed when it is over
+	left     int                          // cells that are not over; the session's mu guards it and what follows
+	guesses  map[string]map[string]string // by viewer, then by gateway
 }
 
 // Done is closed when the experiment is over.
@@ -59,7 +60,7 @@ type cell struct {
 const maxEvents = 300
 
 func newExperiment(id int, spec Spec, sc *scenarios.Scenario, gateways []run.Stand) *Experiment {
-	x := &Experiment{ID: id, Spec: spec, Title: spec.Title(), scenario: sc, done: make(chan struct{})}
+	x := &Experiment{ID: id, Spec: spec, Title: spec.Title(), scenario: sc, done: make(chan struct{}), guesses: map[string]map[string]string{}}
 	if spec.Scenario != "" {
 		x.Title = sc.Title + " (" + sc.ID + ")"
 	}
@@ -118,7 +119,7 @@ func (s *Session) cell(ctx context.Context, x *Experiment, c *cell) (*run.Result
 	if err != nil {
 		return nil, err
 	}
-	c.on(d.Seat)
+	c.sits(d.Seat)
 	if x.Spec.Request == nil {
 		return nil, nil
 	}
@@ -135,7 +136,7 @@ func (s *Session) judged(ctx context.Context, x *Experiment, c *cell) (*run.Resu
 	}
 	d := &desk{Seat: seat}
 	d.leave, d.gone = s.follow(seat)
-	c.on(seat)
+	c.sits(seat)
 	stop := s.watch(ctx, seat, c, x.scenario.Traffic == nil)
 	r, err := seat.Run(ctx, x.scenario, c.told(s))
 	stop()
@@ -232,7 +233,7 @@ func (c *cell) update(f func()) {
 	c.rev++
 }
 
-func (c *cell) on(seat *run.Seat) {
+func (c *cell) sits(seat *run.Seat) {
 	c.update(func() { c.gateway, c.addr = seat.Gateway(), seat.Addr() })
 }
 
