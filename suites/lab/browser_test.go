@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -38,7 +39,7 @@ func TestLabInABrowser(t *testing.T) {
 	t.Run("two viewers see the same", func(t *testing.T) { twoViewers(t, s, page.For(t)) })
 	t.Run("the address holds the experiment", func(t *testing.T) { shared(t, s, page.For(t)) })
 	t.Run("a picture grows", func(t *testing.T) { grows(t, s, page.For(t)) })
-	t.Run("lessons", func(t *testing.T) { lessons(t, s, page.For(t)) })
+	t.Run("a class guesses", func(t *testing.T) { guessed(t, s, page.For(t)) })
 	t.Run("all can be read and has a name", func(t *testing.T) { readable(t, s, page.For(t)) })
 	for _, problem := range page.Problems() {
 		if !strings.Contains(problem, "status of 422") { // what the browser says of the wrong script
@@ -119,35 +120,73 @@ func grows(t *testing.T, s *site, page *browse.Page) {
 	page.Await(force + ` === "The upstream is healthy."`)
 }
 
-// lessons goes the main way of each lesson: the first step with a guess, and one lesson to its end. Where the first one takes
-// long, an address leads to the second.
-func lessons(t *testing.T, s *site, page *browse.Page) {
+// TestLessonsInABrowser goes through each lesson, step by step, with a guess at each. Lessons mostly wait, so several are under way
+// at once, each in a lab and a tab of its own.
+func TestLessonsInABrowser(t *testing.T) {
 	all, err := lab.Lessons(catalogue(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, l := range all {
-		from, to := 0, 1
-		switch l.ID {
-		case "keep-alive-race":
-			to = len(l.Steps)
-		case "overload-and-queues":
-			from, to = 1, 2
-		}
-		page.Goto(fmt.Sprintf("%s/lessons/%s?step=%d", s.url, l.ID, from+1))
-		page.Await(ready + ` && document.getElementById("lesson").checkVisibility()`)
-		for i := from; i < to; i++ {
-			page.Await(fmt.Sprintf(`document.getElementById("lesson-step").textContent.startsWith("Step %d of %d: ") && !document.getElementById("lesson-run").disabled`, i+1, len(l.Steps)))
-			page.Click(`#lesson-run`)
-			page.Await(`document.getElementById("guesses").checkVisibility() && document.getElementById("guess-title").textContent === page.lesson.steps[page.step - 1].ask`)
-			page.Click(`label:has(input[name=guess-go][value="502"])`)
-			page.Click(`#guesses button[type=submit]`)
-			page.Await(done + ` && document.getElementById("lesson-explain").textContent.length > 50`)
-			if i+1 < len(l.Steps) {
-				page.Click(`#lesson-next`)
-				page.Await(fmt.Sprintf(`location.search === "?step=%d"`, i+2))
+	browser := browse.Open(t)
+	for _, l := range slices.Backward(all) { // the last ones take longest
+		t.Run(l.ID, func(t *testing.T) {
+			t.Parallel()
+			s := openOn(t, nil, run.Options{Gateways: gateways(t, "go"), Local: true}, nil)
+			page := browser.Tab(t)
+			page.Goto(s.url + "/lessons/" + l.ID)
+			page.Await(ready + ` && document.getElementById("lesson").checkVisibility()`)
+			for i := range l.Steps {
+				t.Run(fmt.Sprintf("step %d", i+1), func(t *testing.T) { step(page.For(t), i+1, len(l.Steps)) })
 			}
-		}
+			// What is over when a viewer comes is no secret to guess about.
+			page.Goto(s.url + "/lessons/" + l.ID)
+			page.Await(ready + ` && ` + done)
+			for _, problem := range page.Problems() {
+				t.Error(problem)
+			}
+		})
+	}
+}
+
+// step goes through one step of a lesson, and on to the next.
+func step(page *browse.Page, n, of int) {
+	page.Await(fmt.Sprintf(`document.getElementById("lesson-step").textContent.startsWith("Step %d of %d: ") && !document.getElementById("lesson-run").disabled`, n, of))
+	page.Click(`#lesson-run`)
+	page.Await(`document.getElementById("guesses").checkVisibility() && document.getElementById("guess-title").textContent === page.lesson.steps[page.step - 1].ask`)
+	page.Click(`label:has(input[name=guess-go][value="502"])`)
+	page.Click(`#guesses button[type=submit]`)
+	page.Await(done + ` && document.getElementById("lesson-explain").textContent.length > 50`)
+	if n < of {
+		page.Click(`#lesson-next`)
+		page.Await(fmt.Sprintf(`location.search === "?step=%d"`, n+1))
+	}
+}
+
+// guessed has two viewers guess, one of them twice: each counts once, and both see how many there are, and then what they guessed.
+func guessed(t *testing.T, s *site, page *browse.Page) {
+	other := page.Tab(t)
+	for _, p := range []*browse.Page{page, other} {
+		p.Goto(s.url + "/lessons/who-made-this-502?step=2")
+		p.Await(ready)
+	}
+	page.Click(`#lesson-run`)
+	count := `document.getElementById("guesses").checkVisibility() && document.getElementById("guessed").textContent === `
+	other.Await(count + `"0 viewers have guessed." && document.querySelector("#guess-rows input")`)
+	other.Click(`label:has(input[name=guess-go][value="504"])`)
+	page.Await(count + `"1 viewer has guessed."`)
+	page.Focus(`input[name=guess-go][value="502"]`)
+	page.Press(" ")
+	other.Await(count + `"2 viewers have guessed."`)
+	page.Press(kb.ArrowRight)
+	page.Press(kb.Enter)
+	tally := `document.querySelector("#cell-go .lab-tally")?.checkVisibility() && document.querySelector("#cell-go .lab-tally").textContent === `
+	page.Await(done + ` && ` + tally + `"All guesses: 503: 1, 504: 1"`)
+	other.Click(`label:has(input[name=guess-go][value="503"])`)
+	page.Await(tally + `"All guesses: 503: 2"`)
+	other.Click(`#guesses button[type=submit]`)
+	other.Await(done + ` && ` + tally + `"All guesses: 503: 2"`)
+	for _, problem := range other.Problems() {
+		t.Error(problem)
 	}
 }
 

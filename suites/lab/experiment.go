@@ -27,7 +27,9 @@ type Experiment struct {
 	scenario *scenarios.Scenario
 	cells    []*cell
 	cancel   context.CancelFunc
-	done     chan struct{} // closed when it is over
+	done     chan struct{}                // closed when it is over
+	left     int                          // cells that are not over; the session's mu guards it and what follows
+	guesses  map[string]map[string]string // by viewer, then by gateway
 }
 
 // Done is closed when the experiment is over.
@@ -58,13 +60,14 @@ type cell struct {
 const maxEvents = 300
 
 func newExperiment(id int, spec Spec, sc *scenarios.Scenario, gateways []run.Stand) *Experiment {
-	x := &Experiment{ID: id, Spec: spec, Title: spec.Title(), scenario: sc, done: make(chan struct{})}
+	x := &Experiment{ID: id, Spec: spec, Title: spec.Title(), scenario: sc, done: make(chan struct{}), guesses: map[string]map[string]string{}}
 	if spec.Scenario != "" {
 		x.Title = sc.Title + " (" + sc.ID + ")"
 	}
 	for _, st := range gateways {
 		x.cells = append(x.cells, &cell{gateway: st.Gateway, answers: map[string]int{}})
 	}
+	x.left = len(x.cells)
 	return x
 }
 
@@ -85,15 +88,21 @@ func (s *Session) perform(ctx context.Context, x *Experiment) {
 	for _, c := range x.cells {
 		wg.Go(func() {
 			r, err := s.cell(ctx, x, c)
-			c.end(r, err)
-			s.change()
+			s.end(x, c, r, err)
 		})
 	}
 	wg.Wait()
+}
+
+// end ends a cell, and with the last one the experiment: no state shows the one without the other.
+func (s *Session) end(x *Experiment, c *cell, r *run.Result, err error) {
 	s.mu.Lock()
-	s.running = nil
+	c.end(r, err)
+	if x.left--; x.left == 0 {
+		s.running = nil
+		close(x.done)
+	}
 	s.mu.Unlock()
-	close(x.done)
 	s.change()
 }
 
@@ -110,7 +119,7 @@ func (s *Session) cell(ctx context.Context, x *Experiment, c *cell) (*run.Result
 	if err != nil {
 		return nil, err
 	}
-	c.on(d.Seat)
+	c.sits(d.Seat)
 	if x.Spec.Request == nil {
 		return nil, nil
 	}
@@ -127,7 +136,7 @@ func (s *Session) judged(ctx context.Context, x *Experiment, c *cell) (*run.Resu
 	}
 	d := &desk{Seat: seat}
 	d.leave, d.gone = s.follow(seat)
-	c.on(seat)
+	c.sits(seat)
 	stop := s.watch(ctx, seat, c, x.scenario.Traffic == nil)
 	r, err := seat.Run(ctx, x.scenario, c.told(s))
 	stop()
@@ -224,7 +233,7 @@ func (c *cell) update(f func()) {
 	c.rev++
 }
 
-func (c *cell) on(seat *run.Seat) {
+func (c *cell) sits(seat *run.Seat) {
 	c.update(func() { c.gateway, c.addr = seat.Gateway(), seat.Addr() })
 }
 

@@ -28,11 +28,13 @@ type LaneState struct {
 
 // ExperimentState is how far an experiment is.
 type ExperimentState struct {
-	ID    int         `json:"id"`
-	Title string      `json:"title"`
-	Spec  Spec        `json:"spec"`
-	Done  bool        `json:"done"`
-	Cells []CellState `json:"cells"`
+	ID    int    `json:"id"`
+	Title string `json:"title"`
+	Spec  Spec   `json:"spec"`
+	Done  bool   `json:"done"`
+	// Guessed is how many viewers have guessed about it.
+	Guessed int         `json:"guessed"`
+	Cells   []CellState `json:"cells"`
 }
 
 // CellState is how far it is on one gateway.
@@ -48,6 +50,7 @@ type CellState struct {
 	Why     string         `json:"why,omitempty"` // there is no outcome
 	Sent    int            `json:"sent"`
 	Answers map[string]int `json:"answers,omitempty"` // of a stream
+	Guesses map[string]int `json:"guesses,omitempty"` // of how many viewers each
 }
 
 // State gives the present state.
@@ -67,8 +70,9 @@ func (s *Session) State() State {
 	return st
 }
 
+// state is how far the experiment is; the caller holds the session's mu.
 func (x *Experiment) state() ExperimentState {
-	st := ExperimentState{ID: x.ID, Title: x.Title, Spec: x.Spec}
+	st := ExperimentState{ID: x.ID, Title: x.Title, Spec: x.Spec, Guessed: len(x.guesses)}
 	if st.Spec.Script = ""; st.Spec.Request != nil { // what is long is not sent with every change
 		st.Spec.Request = &Request{Method: st.Spec.Request.Method, Path: st.Spec.Request.Path}
 	}
@@ -78,7 +82,9 @@ func (x *Experiment) state() ExperimentState {
 	default:
 	}
 	for _, c := range x.cells {
-		st.Cells = append(st.Cells, c.state(x.streams()))
+		cs := c.state(x.streams())
+		cs.Guesses = x.tally(cs.Gateway)
+		st.Cells = append(st.Cells, cs)
 	}
 	return st
 }
@@ -104,15 +110,19 @@ func (c *cell) state(streams bool) CellState {
 	return st
 }
 
+// on tells whether the cell is one on that gateway.
+func (c *cell) on(gateway string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.gateway.Name == gateway
+}
+
 func name(g run.Gateway) string {
 	if g.Version == "" {
 		return g.Title
 	}
 	return g.Title + " " + g.Version
 }
-
-// Guesses are what a class can guess of an answer.
-func Guesses() []string { return []string{"502", "503", "504", "other"} }
 
 // guessable is the guess that would be right.
 func guessable(o scenarios.Outcome) string {
@@ -129,7 +139,7 @@ func (s *Session) find(id int, gateway string) (*Experiment, *cell, error) {
 	defer s.mu.Unlock()
 	for _, x := range s.past {
 		for _, c := range x.cells {
-			if x.ID == id && c.gateway.Name == gateway {
+			if x.ID == id && c.on(gateway) {
 				return x, c, nil
 			}
 		}

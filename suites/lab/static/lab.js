@@ -15,10 +15,13 @@ const page = {
   step: 0,
   began: false, // a first state has come
   shown: 0, // the experiment that is looked at; 0: the newest
+  viewer: "", // a random name, by which the server tells this tab's guesses from those of others
+  told: Promise.resolve(), // the last guesses have reached the server
   mine: new Map(), // of experiments that this viewer guesses about: answers by gateway; null once they are shown
 
   async start() {
     this.catalogue = await (await fetch("/api/v1/catalogue")).json();
+    this.viewer = this.named();
     this.restore();
     make.addEventListener("input", () => {
       this.kinds();
@@ -40,6 +43,7 @@ const page = {
       event.preventDefault();
       this.reveal();
     });
+    at("guesses").addEventListener("change", () => this.guess());
     lab.watchers.push((state) => this.draw(state));
     lab.liners.push((line) => this.line(line));
     if (lab.state) this.draw(lab.state);
@@ -245,8 +249,20 @@ const page = {
     return hide;
   },
 
+  // named gives the tab a name that outlives loading it again, where the browser lets a page remember.
+  named() {
+    const fresh = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
+    try {
+      return (sessionStorage["gf-viewer"] ||= fresh);
+    } catch {
+      return fresh;
+    }
+  },
+
   // guesses makes the form in which a viewer guesses.
   guesses(x) {
+    const count = x.guessed === 1 ? "1 viewer has guessed." : `${x.guessed} viewers have guessed.`;
+    if (at("guessed").textContent !== count) at("guessed").textContent = count;
     if (at("guess-rows").childElementCount) return;
     at("guess-title").textContent = this.stepOf(x)?.ask ?? "What will it say?";
     at("guess-rows").replaceChildren(...x.cells.map((cell) => element("fieldset", { className: "lab-guess" },
@@ -255,12 +271,22 @@ const page = {
         element("input", { type: "radio", name: "guess-" + cell.gateway, value: guess }), element("span", { textContent: guess }))))));
   },
 
+  // chosen are the guesses in the form, by gateway.
+  chosen() {
+    return Object.fromEntries([...at("guess-rows").querySelectorAll("input:checked")].map((input) => [input.name.slice("guess-".length), input.value]));
+  },
+
+  // guess tells the server the guesses in the form, one after the other, so that the last ones count.
+  guess() {
+    const id = this.drawn;
+    const guesses = this.chosen();
+    this.told = this.told.then(() => lab.post(`/api/v1/experiments/${id}/guesses`, { viewer: this.viewer, guesses }));
+  },
+
   // reveal shows the answers.
   reveal() {
-    const guesses = {};
-    for (const input of at("guess-rows").querySelectorAll("input:checked")) guesses[input.name.slice("guess-".length)] = input.value;
     this.mine.set(this.drawn, null);
-    this.guessed = { id: this.drawn, guesses };
+    this.guessed = { id: this.drawn, guesses: this.chosen() };
     this.draw(lab.state);
     at("experiment-title").focus();
   },
@@ -270,15 +296,25 @@ const page = {
     let card = at("cell-" + cell.gateway);
     if (!card) {
       card = element("article", { id: "cell-" + cell.gateway, className: "lab-cell" },
-        element("h3", {}, element("span", { textContent: cell.title }), element("span", { className: "lab-guessed" })), element("div", { className: "lab-body" }));
+        element("h3", {}, element("span", { textContent: cell.title }), element("span", { className: "lab-guessed" })),
+        element("p", { className: "lab-tally", hidden: true }), element("div", { className: "lab-body" }));
       at("cells").append(card);
     }
     card.dataset.outcome = cell.outcome ?? "";
     card.toggleAttribute("data-done", cell.done);
     const guess = this.guessed?.id === x.id ? this.guessed.guesses[cell.gateway] : undefined;
     if (guess && cell.answer) card.querySelector(".lab-guessed").textContent = guess === cell.answer ? `✓ you guessed ${guess}` : `✗ you guessed ${guess}`;
+    this.tally(cell, card.querySelector(".lab-tally"));
     if (Number(card.dataset.rev || 0) < cell.rev) this.fetch(x, cell, card);
     this.score(x);
+  },
+
+  // tally shows what all viewers have guessed.
+  tally(cell, line) {
+    const counts = this.catalogue.guesses.filter((guess) => cell.guesses?.[guess]).map((guess) => `${guess}: ${cell.guesses[guess]}`);
+    const text = counts.length ? "All guesses: " + counts.join(", ") : "";
+    if (line.textContent !== text) line.textContent = text;
+    line.hidden = !text;
   },
 
   // fetch gets the drawing of a cell, one at a time.

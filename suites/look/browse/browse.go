@@ -64,11 +64,22 @@ func Open(t testing.TB) *Page {
 	}
 	allocated, endAll := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(endAll)
-	ctx, end := chromedp.NewContext(allocated)
+	return open(t, allocated)
+}
+
+// Tab opens another empty tab of the same browser, which ends with its own test.
+func (p *Page) Tab(t testing.TB) *Page {
+	t.Helper()
+	return open(t, p.ctx)
+}
+
+func open(t testing.TB, of context.Context) *Page {
+	t.Helper()
+	ctx, end := chromedp.NewContext(of)
 	t.Cleanup(end)
 	p := &Page{t, &tab{ctx: ctx}}
 	if err := chromedp.Listen(ctx, p.note); err != nil {
-		t.Fatalf("start %s: %v", program, err)
+		t.Fatalf("open a tab: %v", err)
 	}
 	return p
 }
@@ -111,8 +122,19 @@ func (p *Page) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	if err := chromedp.Do(ctx, steps...); err != nil {
-		p.t.Fatalf("%s: %v", what, err)
+		p.t.Fatalf("%s: %v; the page shows:\n%s", what, err, p.shows())
 	}
+}
+
+// shows is the address and the text of the page, for whoever wonders why a step failed.
+func (p *Page) shows() string {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
 }
 
 // Goto opens an address afresh, even if it differs from the last one in its fragment alone.
@@ -149,8 +171,12 @@ func (p *Page) Press(keys string) {
 func (p *Page) Await(expression string) {
 	p.t.Helper()
 	p.do("await "+expression, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := chromedp.Poll[chromedp.Void]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond))(ctx, t)
-		return err
+		for {
+			_, err := chromedp.Poll[chromedp.Void]("!!("+expression+")", chromedp.WithPollingInterval(20*time.Millisecond))(ctx, t)
+			if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "Cannot find context") {
+				return err
+			} // a page that the tab has just left was asked
+		}
 	}))
 }
 
