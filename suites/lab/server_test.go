@@ -45,6 +45,23 @@ func TestAFaultStaysInForceUntilItIsUndone(t *testing.T) {
 	}
 }
 
+// A page takes an experiment whose cells are over for one under way, and asks for a guess, unless it is over with the last of them.
+func TestAnExperimentEndsWithItsLastCell(t *testing.T) {
+	s := open(t, nil)
+	for range 30 {
+		if status, text := s.do(http.MethodPost, "/api/v1/experiments", garbage); status != http.StatusOK {
+			t.Fatalf("%d %s", status, text)
+		}
+		for over := false; !over; {
+			all := s.Session().State().Experiments
+			x := all[len(all)-1]
+			if over = x.Cells[0].Done; over != x.Done {
+				t.Fatalf("cell done: %t, experiment done: %t", over, x.Done)
+			}
+		}
+	}
+}
+
 func TestACellIsDrawn(t *testing.T) {
 	s := open(t, nil)
 	x := s.experiment(`{"fault": "app.503", "request": {"method": "POST", "body": "a=1", "headers": {"X-Mine": "yes"}}}`)
