@@ -171,6 +171,10 @@ func (c *cell) observe(ctx context.Context, began time.Time) error {
 	if err != nil {
 		return err
 	}
+	if c.fault.Arm == fault.StopProcess && c.scenario.Traffic == nil && !c.scenario.Again && c.result.Observed.Kind == scenarios.Passed {
+		// The event that it read the request may come from it after the fault was cleared, and would not show it.
+		return notInjected{errors.New("the process that should be stopped answered before the fault was cleared")}
+	}
 	c.result.Evidence = evidence
 	if err := failedProbe(exchanges); err != nil {
 		return err
